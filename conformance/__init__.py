@@ -1,0 +1,1 @@
+"""Judging: what is drawn, second oracles, error bounds, other engines."""

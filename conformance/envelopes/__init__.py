@@ -1,0 +1,1 @@
+"""How far a conforming float32 result may be from the exact one, with derivations."""

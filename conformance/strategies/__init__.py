@@ -1,0 +1,1 @@
+"""What is drawn to test an operator: Hypothesis strategies of cases."""

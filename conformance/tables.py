@@ -1,0 +1,32 @@
+"""The tables of judging: what is drawn, the second oracle, and how far a result may be off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from ..ir import Facet, Op
+from .case import Case
+
+Key = tuple[Op[..., Any], str]
+
+# Cases of an operator in a number format.
+CASES: Facet[Key, SearchStrategy[Case]] = Facet("strategy", "litegold.conformance.strategies")
+
+# exact(*inputs: Cells | None, **attributes) -> Cells or a tuple of them. Elements may be Fraction or mpf:
+# the caller rounds once to the output's type.
+EXACT: Facet[Op[..., Any], Callable[..., Any]] = Facet("exact oracle", "litegold.conformance.exact")
+
+# exact(*inputs: Cells | None, quant: tuple[QuantParams | None, ...], out: tuple[TensorType, ...],
+#       dialect: str, **attributes) -> Cells of int (or a tuple of them)
+EXACT_INT8: Facet[Key, Callable[..., Any]] = Facet(
+    "exact quantized oracle", "litegold.conformance.exact"
+)
+
+# envelope(*inputs, **attributes) -> float64 array (or a tuple of them), broadcastable to the output: the
+# largest absolute error of a conforming float32 implementation against the exact result.
+ENVELOPE: Facet[Op[..., Any], Callable[..., Any]] = Facet(
+    "envelope", "litegold.conformance.envelopes"
+)

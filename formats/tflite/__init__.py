@@ -1,0 +1,1 @@
+"""TensorFlow Lite models: reader, writer, and the operators in both directions."""

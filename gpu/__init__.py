@@ -1,0 +1,1 @@
+"""GPU kernels, written in the style of OpenCL."""

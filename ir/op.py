@@ -1,0 +1,126 @@
+"""An operator: a NumPy function that is its own specification, and the rule for its output types."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from .errors import ConstraintError
+from .tensor import TensorType
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OPS: dict[str, Op[..., Any]] = {}
+
+FLOATS = ("f32",)
+INTS = ("s32", "s64")
+NUMBERS = ("f32", "s32", "s64")
+ANY = ("f32", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "bool")
+
+
+class Op(Generic[P, R]):
+    """A registered operator. Calling it runs the reference.
+
+    Attributes:
+        infer: `infer(*types, **attributes)` gives the output type (or a tuple of them), and raises the
+            labelled constraints. It may ask a type for its value (`TensorType.known`).
+        dtypes: short names of the element types for which the plain reference is the semantics.
+        static: names of the inputs whose value must be known before the operator can be planned.
+        format_input: position of the input whose element type names the operator's format.
+        reads_types: the result depends on the types of the inputs alone (`shape`, `rank`).
+    """
+
+    __name__: str
+
+    def __init__(
+        self,
+        reference: Callable[P, R],
+        infer: Callable[..., Any],
+        dtypes: tuple[str, ...],
+        static: tuple[str, ...],
+        format_input: int,
+        reads_types: bool,
+    ) -> None:
+        functools.update_wrapper(self, reference)
+        self.reference, self.infer = reference, infer
+        self.dtypes, self.static = dtypes, static
+        self.format_input, self.reads_types = format_input, reads_types
+
+    def __call__(self, *tensors: P.args, **attributes: P.kwargs) -> R:
+        return self.reference(*tensors, **attributes)
+
+    def __repr__(self) -> str:
+        return f"<op {self.__name__}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (inspect.getmodule(self.reference), self.__name__)
+
+    @functools.cached_property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """All parameters of the reference: tensors are positional, attributes keyword-only."""
+        return tuple(inspect.signature(self.reference).parameters.values())
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attribute names and their defaults."""
+        return {p.name: p.default for p in self.parameters if p.kind is p.KEYWORD_ONLY}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the tensor parameters; a variadic one ends the tuple."""
+        return tuple(p.name for p in self.parameters if p.kind is not p.KEYWORD_ONLY)
+
+    @property
+    def variadic(self) -> bool:
+        """Whether the last tensor parameter takes any number of tensors."""
+        return any(p.kind is p.VAR_POSITIONAL for p in self.parameters)
+
+    def static_positions(self) -> tuple[int, ...]:
+        """Positions of the inputs named in `static`."""
+        return tuple(self.inputs.index(name) for name in self.static)
+
+    def output_types(
+        self, types: tuple[TensorType | None, ...], attributes: dict[str, Any]
+    ) -> tuple[TensorType, ...]:
+        """Apply the shape rule; a broken constraint names this operator."""
+        try:
+            out = self.infer(*types, **attributes)
+        except ConstraintError as error:
+            raise ConstraintError(error.label, f"{self.__name__}: {error.reason}") from None
+        return out if isinstance(out, tuple) else (out,)
+
+
+def op(
+    *,
+    infer: Callable[..., Any],
+    dtypes: tuple[str, ...] = FLOATS,
+    static: tuple[str, ...] = (),
+    format_input: int = 0,
+    reads_types: bool = False,
+) -> Callable[[Callable[P, R]], Op[P, R]]:
+    """Declare the decorated NumPy function as the operator of that name."""
+
+    def declare(reference: Callable[P, R]) -> Op[P, R]:
+        new = Op(reference, infer, dtypes, static, format_input, reads_types)
+        known = OPS.setdefault(new.__name__, new)
+        if known is not new:
+            raise ValueError(f"{new.__name__}: in {known.__module__} and {new.__module__}")
+        return new
+
+    return declare
+
+
+def format_of(op: Op[..., Any], types: tuple[TensorType | None, ...]) -> str:
+    """Return the number format in which a node of `op` computes: f32, s8, ..., or hybrid.
+
+    Hybrid is a float32 operator with quantized 8-bit weights.
+    """
+    first = types[op.format_input]
+    assert first is not None, f"{op}: input {op.format_input} names the format and is not optional"
+    rest = [t for t in types[1:] if t is not None]
+    if first.format == "f32" and any(t.format in ("s8", "u8") and t.quant for t in rest):
+        return "hybrid"
+    return first.format

@@ -1,0 +1,91 @@
+"""What is known of a tensor before it is computed: shape, element type, quantization, perhaps value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ValueNeededError
+
+Array = NDArray[Any]
+
+# The short names of element types, used in kernel names, tables and reports.
+FORMATS = {
+    "f16": np.dtype(np.float16),
+    "f32": np.dtype(np.float32),
+    "f64": np.dtype(np.float64),
+    "s8": np.dtype(np.int8),
+    "u8": np.dtype(np.uint8),
+    "s16": np.dtype(np.int16),
+    "u16": np.dtype(np.uint16),
+    "s32": np.dtype(np.int32),
+    "u32": np.dtype(np.uint32),
+    "s64": np.dtype(np.int64),
+    "u64": np.dtype(np.uint64),
+    "bool": np.dtype(np.bool_),
+}
+FORMAT_OF = {dtype: name for name, dtype in FORMATS.items()}
+
+
+@dataclass(frozen=True)
+class QuantParams:
+    """Affine quantization: real = scale * (q - zero_point), per tensor or per slice along `axis`.
+
+    `scale` holds float32 values (as Python floats), one in all or one a slice; `zero_point` likewise.
+    """
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...] = (0,)
+    axis: int | None = None
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether there is a scale for each slice along `axis`."""
+        return self.axis is not None and len(self.scale) > 1
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Shape (no negative numbers), NumPy element type, quantization; `value` where it is known."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] = FORMATS["f32"]
+    quant: QuantParams | None = None
+    value: Array | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def format(self) -> str:
+        """The short name of the element type: f32, s8, ..."""
+        return FORMAT_OF[self.dtype]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of a C-contiguous array of this type."""
+        return self.size * self.dtype.itemsize
+
+    def known(self) -> Array:
+        """Return the value, or raise `ValueNeededError` where only the type is known."""
+        if self.value is None:
+            raise ValueNeededError(f"the shape depends on the value of a tensor {self}")
+        return self.value
+
+    def like(self, shape: tuple[int, ...], dtype: Any = None) -> TensorType:
+        """Return a type of `shape` with my element type (or `dtype`), without quantization or value."""
+        return TensorType(tuple(shape), np.dtype(dtype) if dtype is not None else self.dtype)
+
+    @staticmethod
+    def of(value: Array, quant: QuantParams | None = None) -> TensorType:
+        """Return the type of an array, which is known."""
+        return TensorType(value.shape, value.dtype, quant, value)
+
+    def without_value(self) -> TensorType:
+        """Return the same type, not known."""
+        return replace(self, value=None)

@@ -1,0 +1,90 @@
+"""CPU: how an operator in a number format becomes steps of a plan, each a kernel and its argument block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..ir import Array, Facet, Node, Op, TensorType
+from .isa import HOST
+from .kernel import Kernel
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A place in memory that a step reads or writes: a tensor of the graph, a constant, or scratch.
+
+    `offset` is in bytes. `value` is set for a tensor that is known when the plan is made.
+    """
+
+    name: str
+    type: TensorType
+    offset: int = 0
+
+    @property
+    def value(self) -> Array | None:
+        """The tensor's value, where it is constant."""
+        return self.type.value
+
+
+Argument = Operand | int | float | None  # None is the null address
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a kernel. `arguments` are in the order of its parameters, without tid and threads.
+
+    `serial` marks a kernel which must run on one thread; the others share the work by tid and threads.
+    """
+
+    kernel: Kernel
+    arguments: tuple[Argument, ...]
+    serial: bool = False
+
+
+class Site(Protocol):
+    """What a lowering sees of its node: concrete shapes, and values where they are constant."""
+
+    node: Node
+    attributes: Mapping[str, Any]  # with the operator's defaults filled in
+    inputs: tuple[Operand | None, ...]
+    outputs: tuple[Operand, ...]
+    threads: int
+
+    def constant(self, value: Array) -> Operand:
+        """Keep an array (packed weights, a table) for as long as the plan lives; 64-byte aligned."""
+
+    def scratch(self, nbytes: int) -> Operand:
+        """Reserve memory for this node alone; 64-byte aligned. A kernel that needs some a thread takes
+        `threads` times as much and adds `tid` times the size itself.
+        """
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """One way to run an operator: needs `isa`, takes what it `accepts`, and makes the steps."""
+
+    build: Callable[[Site], Sequence[Step]]
+    accepts: Callable[[Site], bool] = field(default=lambda site: True)
+    isa: frozenset[str] = frozenset()
+
+    def fits(self, site: Site) -> bool:
+        """Whether this machine and this node will do."""
+        return self.isa <= HOST and self.accepts(site)
+
+
+# (operator, number format) -> the ways to run it, best first; the last one accepts everything legal.
+CPU: Facet[tuple[Op[..., Any], str], tuple[Lowering, ...]] = Facet(
+    "CPU kernel", "litegold.jit_kernels"
+)
+
+
+def lowers(*keys: tuple[Op[..., Any], str]) -> Callable[[Any], Any]:
+    """Enter the decorated `build(site)` as the only way to run the operators under `keys`."""
+
+    def enter(build: Callable[[Site], Sequence[Step]]) -> Callable[[Site], Sequence[Step]]:
+        CPU.of(*keys)((Lowering(build),))
+        return build
+
+    return enter

@@ -1,0 +1,1 @@
+"""Quantized arithmetic: fixed-point functions, dialects, and the integer rules of the operators."""

@@ -1,0 +1,42 @@
+"""INT8: what an operator means on quantized tensors, entered under (operator, number format)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ir import Array, Facet, Op, QuantParams, TensorType
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An array of stored integers together with what they stand for."""
+
+    value: Array
+    quant: QuantParams | None = None
+
+    @property
+    def scale(self) -> np.float32:
+        """The per-tensor scale, as the float32 that model files hold."""
+        assert self.quant is not None
+        return np.float32(self.quant.scale[0])
+
+    @property
+    def zero_point(self) -> int:
+        """The per-tensor zero point; 0 where the tensor is not quantized."""
+        return self.quant.zero_point[0] if self.quant else 0
+
+    @property
+    def type(self) -> TensorType:
+        """Shape, element type and quantization."""
+        return TensorType(self.value.shape, self.value.dtype, self.quant)
+
+
+# rule(*inputs: Quantized | None, out: tuple[TensorType, ...], dialect: str, **attributes)
+# returns one array or a tuple of arrays, of the types in `out`.
+INT8: Facet[tuple[Op[..., Any], str], Callable[..., Any]] = Facet(
+    "quantized rule", "litegold.quant"
+)

@@ -1,0 +1,1 @@
+"""The operators: one NumPy function each, which is its specification. A module a family."""

@@ -1,0 +1,1 @@
+"""Running networks: the reference interpreter, and plans of compiled kernels."""

@@ -1,0 +1,1 @@
+"""Training: gradients, losses, optimizers, sessions, model builders."""
