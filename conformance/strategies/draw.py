@@ -17,8 +17,12 @@ from ...ir import FORMATS, Array, QuantParams
 # Kinds of float32 values, the plainest first. The last ones hold NaN, Inf, -0 and subnormals.
 FINITE = ("small integers", "uniform", "wide exponents")
 SPECIAL = ("special values",)
+_BIG = 3.4028235e38
 _SPECIALS = np.array(
-    (0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 1e-39, 2.0 ** (-126), 3.4028235e+38, -3.4028235e+38, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 16777216.0),
+    [
+        *(0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 1e-39, 2.0**-126, _BIG, -_BIG),
+        *(1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 16777216.0),
+    ],
     np.float32,
 )
 
