@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..ir import Array, TensorType, op, require
+from .unary import same_type
 
 F32 = NDArray[np.float32]
 
@@ -41,11 +40,7 @@ def activate(y: Array, activation: str) -> Array:
     return y
 
 
-def _same_type(x: TensorType, **attributes: Any) -> TensorType:
-    return x.like(x.shape)
-
-
-@op(infer=_same_type)
+@op(infer=same_type)
 def relu(x: F32) -> F32:
     """Replace negative elements by zero: y = max(x, 0).
 
@@ -57,7 +52,7 @@ def relu(x: F32) -> F32:
     return activate(x, "relu")
 
 
-@op(infer=_same_type)
+@op(infer=same_type)
 def relu6(x: F32) -> F32:
     """Clamp to [0, 6]: y = min(max(x, 0), 6).
 
@@ -69,7 +64,7 @@ def relu6(x: F32) -> F32:
     return activate(x, "relu6")
 
 
-@op(infer=_same_type)
+@op(infer=same_type)
 def relu_n1_to_1(x: F32) -> F32:
     """Clamp to [-1, 1]: y = min(max(x, -1), 1).
 
@@ -81,7 +76,7 @@ def relu_n1_to_1(x: F32) -> F32:
     return activate(x, "relu_n1_to_1")
 
 
-@op(infer=_same_type)
+@op(infer=same_type)
 def leaky_relu(x: F32, *, alpha: float = 0.2) -> F32:
     """Scale negative elements: y = x where x > 0, else alpha x.
 
@@ -121,7 +116,7 @@ def prelu(x: F32, alpha: F32) -> F32:
     return np.where(x >= 0, x, scaled)
 
 
-@op(infer=_same_type)
+@op(infer=same_type)
 def logistic(x: F32) -> F32:
     r"""Squash to (0, 1): $y = 1 / (1 + e^{-x})$.
 
@@ -131,10 +126,10 @@ def logistic(x: F32) -> F32:
     [0.0, 0.5, 1.0]
     """
     with np.errstate(over="ignore", under="ignore"):
-        return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
+        return np.asarray(1 / (1 + np.exp(-x.astype(np.float64))), np.float32)
 
 
-@op(infer=_same_type)
+@op(infer=same_type)
 def tanh(x: F32) -> F32:
     r"""Squash to (-1, 1): $y = (e^x - e^{-x}) / (e^x + e^{-x})$.
 
@@ -143,10 +138,10 @@ def tanh(x: F32) -> F32:
     >>> tanh(np.array([-20, 0, 20], "f")).tolist()
     [-1.0, 0.0, 1.0]
     """
-    return np.tanh(x.astype(np.float64)).astype(np.float32)
+    return np.asarray(np.tanh(x.astype(np.float64)), np.float32)
 
 
-@op(infer=_same_type)
+@op(infer=same_type)
 def hard_swish(x: F32) -> F32:
     """Approximate x logistic(x) by pieces: y = x min(max(x + 3, 0), 6) / 6.
 
@@ -155,6 +150,6 @@ def hard_swish(x: F32) -> F32:
     >>> hard_swish(np.array([-4, 0, 1.5, 5], "f")).tolist()
     [-0.0, 0.0, 1.125, 5.0]
     """
-    wide = x.astype(np.float64)
+    wide = np.asarray(x, np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        return (wide * activate(wide + 3, "relu6") / 6).astype(np.float32)
+        return np.asarray(wide * activate(wide + 3, "relu6") / 6, np.float32)

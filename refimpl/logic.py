@@ -1,0 +1,144 @@
+"""Comparisons and logical operators; the results are bool."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ir import Array, TensorType, op, require
+from .binary import broadcast_type
+from .unary import same_type
+
+Bool = NDArray[np.bool_]
+
+
+def _infer_comparison(x: TensorType, y: TensorType) -> TensorType:
+    return broadcast_type(x, y).like(np.broadcast_shapes(x.shape, y.shape), np.bool_)
+
+
+def _infer_logical(x: TensorType, y: TensorType) -> TensorType:
+    require("C1", x.format == y.format == "bool", f"{x.format} and {y.format} are not bool")
+    return broadcast_type(x, y)
+
+
+def _infer_logical_not(x: TensorType) -> TensorType:
+    require("C1", x.format == "bool", f"{x.format} is not bool")
+    return same_type(x)
+
+
+@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64", "bool"))
+def equal(x: Array, y: Array) -> Bool:
+    """Tell where x = y. NaN equals nothing.
+
+    Inputs: `x`, `y` that broadcast together.
+    Constraints: (C1) One element type. (C2) The shapes broadcast. (C3) At most six axes where they
+    differ.
+
+    >>> equal(np.array([1, 2]), np.array([2])).tolist()
+    [False, True]
+    """
+    return np.asarray(np.equal(x, y))
+
+
+@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64", "bool"))
+def not_equal(x: Array, y: Array) -> Bool:
+    """Tell where x differs from y. NaN differs from everything.
+
+    Inputs: `x`, `y` that broadcast together.
+    Constraints: (C1) to (C3) of `equal`.
+
+    >>> not_equal(np.array([1, 2]), np.array([2])).tolist()
+    [True, False]
+    """
+    return np.asarray(np.not_equal(x, y))
+
+
+@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64"))
+def greater(x: Array, y: Array) -> Bool:
+    """Tell where x > y.
+
+    Inputs: `x`, `y` that broadcast together.
+    Constraints: (C1) to (C3) of `equal`.
+
+    >>> greater(np.array([1, 2, 3]), np.array([2])).tolist()
+    [False, False, True]
+    """
+    return np.asarray(np.greater(x, y))
+
+
+@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64"))
+def greater_equal(x: Array, y: Array) -> Bool:
+    """Tell where x >= y.
+
+    Inputs: `x`, `y` that broadcast together.
+    Constraints: (C1) to (C3) of `equal`.
+
+    >>> greater_equal(np.array([1, 2, 3]), np.array([2])).tolist()
+    [False, True, True]
+    """
+    return np.asarray(np.greater_equal(x, y))
+
+
+@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64"))
+def less(x: Array, y: Array) -> Bool:
+    """Tell where x < y.
+
+    Inputs: `x`, `y` that broadcast together.
+    Constraints: (C1) to (C3) of `equal`.
+
+    >>> less(np.array([1, 2, 3]), np.array([2])).tolist()
+    [True, False, False]
+    """
+    return np.asarray(np.less(x, y))
+
+
+@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64"))
+def less_equal(x: Array, y: Array) -> Bool:
+    """Tell where x <= y.
+
+    Inputs: `x`, `y` that broadcast together.
+    Constraints: (C1) to (C3) of `equal`.
+
+    >>> less_equal(np.array([1, 2, 3]), np.array([2])).tolist()
+    [True, True, False]
+    """
+    return np.asarray(np.less_equal(x, y))
+
+
+@op(infer=_infer_logical, dtypes=("bool",))
+def logical_and(x: Bool, y: Bool) -> Bool:
+    """Tell where both hold.
+
+    Inputs: `x`, `y`, bool, that broadcast together.
+    Constraints: (C1) Both are bool. (C2) The shapes broadcast. (C3) At most six axes where they differ.
+
+    >>> logical_and(np.array([True, False]), np.array([True])).tolist()
+    [True, False]
+    """
+    return np.asarray(np.logical_and(x, y))
+
+
+@op(infer=_infer_logical, dtypes=("bool",))
+def logical_or(x: Bool, y: Bool) -> Bool:
+    """Tell where at least one holds.
+
+    Inputs: `x`, `y`, bool, that broadcast together.
+    Constraints: (C1) to (C3) of `logical_and`.
+
+    >>> logical_or(np.array([True, False]), np.array([False])).tolist()
+    [True, False]
+    """
+    return np.asarray(np.logical_or(x, y))
+
+
+@op(infer=_infer_logical_not, dtypes=("bool",))
+def logical_not(x: Bool) -> Bool:
+    """Tell where `x` does not hold.
+
+    Inputs: `x`, bool.
+    Constraints: (C1) `x` is bool.
+
+    >>> logical_not(np.array([True, False])).tolist()
+    [False, True]
+    """
+    return np.asarray(np.logical_not(x))
