@@ -31,7 +31,7 @@ class Facet(Generic[K, T]):
 
         def enter(entry: E) -> E:
             for key in keys:
-                if self._table.setdefault(key, entry) is not entry:  # type: ignore[arg-type, comparison-overlap]
+                if self._table.setdefault(key, entry) is not entry:  # type: ignore[arg-type]
                     raise ValueError(f"{key} already has a {self.what}")
             return entry
 

@@ -13,7 +13,7 @@ from .errors import ValueNeededError
 Array = NDArray[Any]
 
 # The short names of element types, used in kernel names, tables and reports.
-FORMATS = {
+FORMATS: dict[str, np.dtype[Any]] = {
     "f16": np.dtype(np.float16),
     "f32": np.dtype(np.float32),
     "f64": np.dtype(np.float64),

@@ -1,1 +1,32 @@
-"""The command line."""
+"""The command line: one verb a module, each with --json for machines."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import typer
+
+from ..ir import LitegoldError
+
+app = typer.Typer(
+    name="litegold",
+    help="The executable specification of on-device inference.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; a `LitegoldError` becomes one line on stderr and exit code 2."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    try:
+        app()
+    except LitegoldError as error:
+        print(f"litegold: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None

@@ -1,0 +1,36 @@
+# make demo | test | quick: each sets itself up in .venv on a fresh machine (python3 >= 3.11 and make).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Numba and BLAS threads of the tests' processes would fight for the same two cores.
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test quick lint long wheel-check clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test,demo]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/python -m litegold.cli.demo
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -q -m 'not long'
+
+quick: lint
+	$(BIN)/python -m pytest -q -m 'not long and not slow' tests
+
+long: $(READY)
+	$(BIN)/python -m pytest -q -m long
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

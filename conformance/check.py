@@ -1,0 +1,177 @@
+"""Check a network: the plan that users run, or another engine, against the oracle, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..ir import Array, Graph, InputError
+from ..runtime.session import Session
+from .engines.litert import LiteRT
+from .inputs import random_feeds
+from .judge import Verdict
+from .layers import Layer, judge_layers, next_states, seen_by_index
+
+Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
+
+
+@dataclass
+class Row:
+    """The verdict on one tensor, the worst over all inputs."""
+
+    tensor: str
+    operator: str
+    format: str
+    shape: tuple[int, ...]
+    node: str
+    worst: float = 0.0
+    bound: float = 0.0
+    ok: bool = True
+    reason: str = ""
+
+    def add(self, verdict: Verdict) -> None:
+        """Take in the verdict on one more input: a failure beats all, else the nearest to its bound."""
+        if not self.ok:
+            return
+        nearer = _share(verdict.worst, verdict.bound) >= _share(self.worst, self.bound)
+        if not verdict.ok or nearer:
+            self.worst, self.bound = verdict.worst, verdict.bound
+            self.ok, self.reason = verdict.ok, verdict.reason
+
+
+def _share(worst: float, bound: float) -> float:
+    return worst / bound if bound else worst
+
+
+@dataclass
+class Report:
+    """What `check` found: a row a tensor, in the order of the network.
+
+    `outputs_ok` says whether the plan as users run it (memory reused) gives the same bits as the one that
+    was compared tensor by tensor; it is None where another engine was checked.
+    """
+
+    model: str
+    subject: str
+    runs: int
+    rows: list[Row] = field(default_factory=list)
+    outputs_ok: bool | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(row.ok for row in self.rows) and self.outputs_ok is not False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return asdict(self) | {"ok": self.ok}
+
+
+def check(
+    graph: Graph,
+    feeds: Mapping[str, Array] | Sequence[Mapping[str, Array]] | None = None,
+    *,
+    against: str | None = None,
+    model: bytes | None = None,
+    runs: int = 3,
+    seed: int = 0,
+    threads: int = 1,
+    progress: Progress = lambda what, done, of: None,
+) -> Report:
+    """Compare every tensor with what the reference makes of the same inputs of its node.
+
+    Inputs: `feeds`, one dict of arrays by input name or several; without them `runs` random ones. Stateful
+    networks start from their initial state and carry it from one to the next.
+    With `against="litert"` LiteRT's reference kernels are checked in place of the plan; `model` is then the
+    file that they run.
+
+    Raises:
+        InputError: unknown engine, or feeds that do not fit.
+        UnsupportedError: operators are missing; all are named.
+    """
+    batches = _batches(graph, feeds, runs, seed)
+    report = Report(graph.name, against or "jit", len(batches))
+    if against is None:
+        seen = _plan_tensors(graph, batches, threads, report, progress)
+    elif against == "litert":
+        seen = _litert_tensors(graph, batches, model)
+    elif against == "onnxruntime":
+        raise InputError(f"{graph.name or 'the model'}: onnxruntime runs ONNX files; this is none")
+    else:
+        raise InputError(f"--against {against}: one of litert, onnxruntime")
+    rows: dict[str, Row] = {}
+    total = len(seen) * len(graph.nodes)
+    for i, tensors in enumerate(seen):
+        for j, layer in enumerate(judge_layers(graph, tensors)):
+            progress(layer.tensor, i * len(graph.nodes) + j, total)
+            rows.setdefault(layer.tensor, _row(graph, layer)).add(layer.verdict)
+    report.rows = list(rows.values())
+    return report
+
+
+def _batches(
+    graph: Graph,
+    feeds: Mapping[str, Array] | Sequence[Mapping[str, Array]] | None,
+    runs: int,
+    seed: int,
+) -> list[dict[str, Array]]:
+    if feeds is None:
+        return [random_feeds(graph, seed + i) for i in range(runs)]
+    return [dict(feeds)] if isinstance(feeds, Mapping) else [dict(f) for f in feeds]
+
+
+def _plan_tensors(
+    graph: Graph,
+    batches: Sequence[Mapping[str, Array]],
+    threads: int,
+    report: Report,
+    progress: Progress,
+) -> list[dict[str, Array]]:
+    """Run the plan with a place of its own for each tensor, and again as users do."""
+    watched = Session(graph, threads=threads, reuse=False)
+    usual = Session(graph, threads=threads)
+    states = {s.tensor: s.initial for s in graph.states}
+    seen, same = [], True
+    for i, feeds in enumerate(batches):
+        progress("running the plan", i, len(batches))
+        outputs = usual.run(feeds)
+        again = watched.run(feeds)
+        same &= all(_same_bits(outputs[name], again[name]) for name in graph.outputs)
+        seen.append({**watched.tensors(), **feeds, **states})
+        states = next_states(graph, seen[-1])
+    report.outputs_ok = same
+    return seen
+
+
+def _same_bits(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def _litert_tensors(
+    graph: Graph, batches: Sequence[Mapping[str, Array]], model: bytes | None
+) -> list[dict[str, Array]]:
+    from ..formats.tflite import write
+
+    data = write(graph) if model is None else model
+    by_index = [{graph.origin[name]: np.asarray(a) for name, a in f.items()} for f in batches]
+    with LiteRT() as engine:
+        ran = engine.run(data, by_index, keep_state=bool(graph.states))
+    seen: list[dict[str, Array]] = []
+    states = None
+    for tensors, feeds in zip(ran, batches, strict=True):
+        seen.append({**seen_by_index(graph, tensors, states), **feeds})
+        states = next_states(graph, seen[-1])
+    return seen
+
+
+def _row(graph: Graph, layer: Layer) -> Row:
+    return Row(
+        tensor=layer.tensor,
+        operator=layer.node.op.__name__,
+        format=layer.format,
+        shape=graph.tensors[layer.tensor].shape,
+        node=layer.node.name,
+    )

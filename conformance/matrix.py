@@ -1,0 +1,94 @@
+"""The matrix of what works: operator x number format x what there is for it, read off the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..formats.tflite.table import TFLITE_WRITER
+from ..ir import ANY, OPS, Op, load_all
+from ..jit_kernels.lowering import CPU
+from ..quant.rule import INT8
+from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8
+
+PARTS = ("reference", "exact", "cases", "envelope", "jit", "tflite")
+ORDER = ("f32", "hybrid", "s8", "u8", "s16", "s32", "s64", "bool", "u16", "u32", "u64")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One operator in one number format."""
+
+    family: str
+    operator: str
+    format: str
+    reference: bool
+    exact: bool
+    cases: bool
+    envelope: bool
+    jit: bool
+    tflite: bool
+
+    @property
+    def parts(self) -> tuple[bool, ...]:
+        """The flags in the order of PARTS."""
+        return tuple(getattr(self, part) for part in PARTS)
+
+
+def cells() -> list[Cell]:
+    """Return every operator in every format that anything is entered for, family by family."""
+    load_all("litegold.refimpl")
+    found = []
+    for op in sorted(OPS.values(), key=lambda o: (o.__module__, o.__name__)):
+        if not op.__module__.startswith("litegold.refimpl"):
+            continue
+        keyed = {f for o, f in (*INT8, *CPU, *CASES, *EXACT_INT8) if o is op}
+        found += [_cell(op, f) for f in ORDER if f in keyed or f in op.dtypes]
+    return found
+
+
+def _cell(op: Op[..., object], form: str) -> Cell:
+    ruled = (op, form) in INT8
+    return Cell(
+        family=op.__module__.rpartition(".")[2],
+        operator=op.__name__,
+        format=form,
+        reference=ruled or form in op.dtypes,
+        exact=(op, form) in EXACT_INT8 if ruled else op in EXACT,
+        cases=(op, form) in CASES,
+        envelope=form not in ("f32", "hybrid") or op in ENVELOPE,
+        jit=(op, form) in CPU,
+        tflite=op in TFLITE_WRITER,
+    )
+
+
+def markdown() -> str:
+    """Return the matrix as a table: an operator a row, the formats in which each part has it."""
+    rows = [
+        "| family | operator | reference | second oracle | drawn cases | compiled | TFLite |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    grouped: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells():
+        grouped.setdefault((cell.family, cell.operator), []).append(cell)
+    for (family, operator), group in grouped.items():
+        columns = [
+            _formats([c.format for c in group if getattr(c, part)])
+            for part in ("reference", "exact", "cases", "jit")
+        ]
+        tflite = "yes" if any(c.tflite for c in group) else ""
+        rows.append(" | ".join(["|", family, operator, *columns, tflite]).strip() + " |")
+    return "\n".join(
+        row.replace("| | ", "| ", 1) if row.startswith("| | ") else row for row in rows
+    )
+
+
+def _formats(names: list[str]) -> str:
+    return "all" if set(ANY) <= set(names) else " ".join(names)
+
+
+def totals() -> dict[str, int]:
+    """Return how many (operator, format) pairs have each part."""
+    found = cells()
+    return {"operators": len({c.operator for c in found}), "pairs": len(found)} | {
+        part: sum(getattr(c, part) for c in found) for part in PARTS
+    }

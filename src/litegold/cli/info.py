@@ -1,0 +1,92 @@
+"""`litegold info`: what is in a model file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ..face import Network, load
+from ..ir import TensorType, format_of
+from . import app, screen
+
+
+@app.command()
+def info(
+    model: Annotated[Path, typer.Argument(help="model file")],
+    nodes: Annotated[bool, typer.Option("--nodes", help="list every node")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+) -> None:
+    """Show inputs, outputs, operators and sizes of MODEL, and what of it is missing here."""
+    net = load(model)
+    facts = describe(net)
+    if as_json:
+        screen.emit_json(facts)
+        return
+    screen.out.print(
+        f"[bold]{model}[/bold]: {facts['nodes']} nodes, {facts['constant_bytes']:,} bytes of constants"
+    )
+    for what in ("inputs", "outputs", "states"):
+        for name, text in facts[what].items():
+            screen.out.print(f"  {what[:-1]:7} {name}: {text}", highlight=False)
+    table = Table()
+    table.add_column("operator")
+    table.add_column("type")
+    table.add_column("nodes", justify="right")
+    for key, count in facts["operators"].items():
+        name, _, form = key.partition(" ")
+        table.add_row(name, form, str(count))
+    screen.out.print(table)
+    if facts["unsupported"]:
+        screen.out.print("not supported: " + ", ".join(facts["unsupported"]), style="red")
+    if nodes:
+        _list_nodes(net)
+
+
+def describe(net: Network) -> dict[str, Any]:
+    """Return the facts of a network as plain values."""
+    graph = net.graph
+    counts = Counter(
+        (
+            n.op.__name__,
+            format_of(n.op, tuple(graph.tensors[i] if i else None for i in n.inputs))
+            if n.inputs
+            else "",
+        )
+        for n in graph.nodes
+    )
+    dynamic = graph.dynamic
+    return {
+        "nodes": len(graph.nodes),
+        "constant_bytes": sum(a.nbytes for a in graph.constants.values()),
+        "inputs": {n: spell(t, dynamic.get(n, ())) for n, t in net.inputs.items()},
+        "outputs": {n: spell(t, dynamic.get(n, ())) for n, t in net.outputs.items()},
+        "states": {s.tensor: spell(graph.tensors[s.tensor]) for s in graph.states},
+        "operators": {f"{name} {form}": count for (name, form), count in counts.most_common()},
+        "unsupported": list(graph.metadata.get("unsupported", ())),
+    }
+
+
+def spell(type: TensorType, dynamic: tuple[int, ...] = ()) -> str:
+    """Return a type in words: s8 [1, 96, 96, 3], scale 0.0078 zero point -1; open axes are ?."""
+    sizes = ", ".join("?" if i in dynamic else str(n) for i, n in enumerate(type.shape))
+    text = f"{type.format} [{sizes}]"
+    if type.quant is None:
+        return text
+    if type.quant.per_channel:
+        return f"{text}, {len(type.quant.scale)} scales along axis {type.quant.axis}"
+    return f"{text}, scale {type.quant.scale[0]:.6g}, zero point {type.quant.zero_point[0]}"
+
+
+def _list_nodes(net: Network) -> None:
+    tensors = net.graph.tensors
+    for node in net.graph.nodes:
+        inputs = ", ".join(spell(tensors[i]) if i else "-" for i in node.inputs)
+        outputs = ", ".join(spell(tensors[o]) for o in node.outputs)
+        attributes = ", ".join(f"{k}={v}" for k, v in node.attributes.items())
+        screen.out.print(
+            f"{node.name}: {node.op.__name__}({inputs}; {attributes}) -> {outputs}", highlight=False
+        )
