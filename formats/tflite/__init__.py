@@ -1,1 +1,6 @@
-"""TensorFlow Lite models: reader, writer, and the operators in both directions."""
+"""TFLite files: `read` and `write`, and a module of rules for each family of operators."""
+
+from .reader import read
+from .writer import write
+
+__all__ = ["read", "write"]

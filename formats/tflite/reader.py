@@ -1,0 +1,235 @@
+"""TFLite file -> graph. Everything in the file is hostile until checked."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import tflite
+
+from ...ir import (
+    Array,
+    ConstraintError,
+    FormatError,
+    Graph,
+    InputError,
+    LitegoldError,
+    Node,
+    Op,
+    State,
+    TensorType,
+    UnsupportedError,
+)
+from .attached import attached_labels, signatures
+from .consistency import check_nodes
+from .options import enum_names, read_options
+from .table import TFLITE, TfliteOp, Workspace
+from .tensors import Tensors
+from .verify import verify
+
+MAX_FILE: Final = 1 << 30
+# What accessors and rules raise on values that no sane file has.
+DECODER_ERRORS = (
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+
+
+def read(source: bytes | str | os.PathLike[str]) -> Graph:
+    """Read a TFLite file, given as bytes or as a path.
+
+    Operators without a rule become nodes that cannot run; `metadata["unsupported"]` names them.
+    """
+    data = source if isinstance(source, bytes) else file_bytes(source)
+    with _located("file"):
+        verify(data)
+        model = tflite.Model.GetRootAs(data, 0)
+        if model.Version() != 3:
+            raise FormatError(f"TFLite schema version {model.Version()}; only 3 is defined")
+        if not model.SubgraphsLength():
+            raise FormatError("field subgraphs is empty; the file holds no network")
+        return _Reader(model, data).graph()
+
+
+def file_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Read a file of sane size, or say what hinders."""
+    try:
+        size = Path(path).stat().st_size
+        if size > MAX_FILE:
+            raise FormatError(f"{path}: {size} bytes; at most {MAX_FILE} are read")
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{os.fspath(path)!r}: {error}") from None
+
+
+@contextmanager
+def _located(where: str) -> Iterator[None]:
+    """Say where an error of ours arose, and turn the decoder's into one."""
+    try:
+        yield
+    except ConstraintError as error:
+        raise ConstraintError(error.label, f"{where}: {error.reason}") from error
+    except LitegoldError:
+        raise
+    except DECODER_ERRORS as error:
+        raise FormatError(
+            f"{where}: inputs or options are not what the operator takes ({error!r})"
+        ) from error
+
+
+class _Reader:
+    """The reading of subgraph 0."""
+
+    def __init__(self, model: Any, data: bytes) -> None:
+        self.model, self.data, self.subgraph = model, data, model.Subgraphs(0)
+        self.workspace = Workspace()
+        self.tensors = Tensors(model, self.subgraph, data, self.workspace)
+        self.codes = [
+            self._code(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())
+        ]
+        self.missing: dict[str, Op[..., Any]] = {}
+
+    def graph(self) -> Graph:
+        fed = self._list(self.subgraph, "Inputs", "graph inputs")
+        outputs = self._list(self.subgraph, "Outputs", "graph outputs")
+        if len(set(fed)) != len(fed):
+            raise FormatError("graph inputs: a tensor is listed twice")
+        work = self.workspace
+        inputs = tuple(n for n in fed if n not in work.constants)
+        work.states = {n: n for n in self.tensors.variables if n not in inputs}
+        self.ready = {*work.constants, *inputs, *work.states}
+        nodes = tuple(
+            node for i in range(self.subgraph.OperatorsLength()) for node in self._nodes(i)
+        )
+        absent = [n for n in outputs if n not in self.ready]
+        if absent:
+            raise FormatError(f"graph outputs: nothing computes {', '.join(absent)}")
+        open_axes = {n: a for n, a in self.tensors.open_axes.items() if n in {*inputs, *outputs}}
+        graph = Graph(
+            nodes,
+            inputs,
+            outputs,
+            {name: type.without_value() for name, type in work.tensors.items()},
+            work.constants,
+            tuple(State(n, s, _initial(work.tensors[n])) for n, s in work.states.items()),
+            (self.subgraph.Name() or b"").decode("utf-8", "backslashreplace"),
+            work.origin,
+            open_axes,
+            self._metadata(),
+        )
+        check_nodes(graph, self.tensors.open_axes, _located)
+        return graph
+
+    def _metadata(self) -> dict[str, Any]:
+        found = {
+            "format": "tflite",
+            "description": (self.model.Description() or b"").decode("utf-8", "backslashreplace"),
+            "unsupported": tuple(self.missing),
+            "signatures": signatures(self.model, self.tensors),
+            "labels": attached_labels(self.data),
+        }
+        return {key: value for key, value in found.items() if value}
+
+    def _code(self, entry: Any) -> tuple[str, int, bool]:
+        """Return name, version and whether it is built in."""
+        number = max(entry.DeprecatedBuiltinCode(), entry.BuiltinCode())
+        name = enum_names(tflite.BuiltinOperator).get(number)
+        if name == "CUSTOM":
+            own = (entry.CustomCode() or b"").decode("utf-8", "backslashreplace")
+            return own or "CUSTOM", entry.Version(), False
+        return name or f"operator code {number}", entry.Version(), name is not None
+
+    def _list(self, table: Any, field: str, where: str) -> tuple[str, ...]:
+        """Return the names that a vector of tensor indices stands for."""
+        indices = self._indices(table, field)
+        return tuple(self.tensors.name(i, where) for i in indices)
+
+    def _indices(self, table: Any, field: str) -> list[int]:
+        if not getattr(table, f"{field}Length")():
+            return []
+        indices: list[int] = getattr(table, f"{field}AsNumpy")().tolist()
+        return indices
+
+    def _nodes(self, index: int) -> Sequence[Node]:
+        operator = self.subgraph.Operators(index)
+        if operator.OpcodeIndex() >= len(self.codes):
+            raise FormatError(
+                f"operator {index}: field opcode_index is {operator.OpcodeIndex()} "
+                f"of {len(self.codes)}; the file is damaged"
+            )
+        code, version, builtin = self.codes[operator.OpcodeIndex()]
+        where = f"operator {index} {code}"
+        with _located(where):
+            known = builtin and code in TFLITE
+            source = TfliteOp(
+                code=code,
+                version=version,
+                inputs=tuple(
+                    None if i == -1 else self.tensors.name(i, f"{where}, inputs")
+                    for i in self._indices(operator, "Inputs")
+                ),
+                outputs=self._list(operator, "Outputs", f"{where}, outputs"),
+                options=read_options(operator, code, f"{index} {code}") if known else {},
+                types=self.workspace.tensors,
+                name=f"{index} {code}",
+                intermediates=self._list(operator, "Intermediates", f"{where}, intermediates"),
+                workspace=self.workspace,
+            )
+            self._connect(source)
+            if not known:
+                return [source.node(self._placeholder(code))]
+            try:
+                made = TFLITE[code](source)
+            except UnsupportedError as error:
+                raise UnsupportedError(f"{where}: {error}") from error
+        return [made] if isinstance(made, Node) else made
+
+    def _connect(self, source: TfliteOp) -> None:
+        """Check that the operator's inputs are there and its outputs are nobody else's."""
+        for name in source.inputs:
+            if name is not None and name not in self.ready:
+                raise FormatError(
+                    f"operator {source.name}: nothing has computed its input {name!r}; "
+                    "operators must stand in execution order"
+                )
+        for name in source.outputs:
+            if name in self.ready:
+                raise FormatError(
+                    f"operator {source.name}: its output {name!r} has a value already"
+                )
+            self.ready.add(name)
+
+    def _placeholder(self, code: str) -> Op[..., Any]:
+        """Return an operator outside of the registry that stands for a missing one."""
+        if code not in self.missing:
+            self.missing[code] = missing_op(code)
+        return self.missing[code]
+
+
+def missing_op(code: str) -> Op[..., Any]:
+    """Return an operator called `code` that raises whatever is asked of it."""
+
+    def absent(*tensors: Array) -> Array:
+        raise UnsupportedError(f"operator {code} has no implementation")
+
+    def infer(*types: TensorType) -> TensorType:
+        raise UnsupportedError(f"operator {code} has no implementation")
+
+    absent.__name__ = absent.__qualname__ = code
+    return Op(absent, infer, (), (), 0, False)
+
+
+def _initial(type: TensorType) -> Array:
+    """Return what a variable starts from: zero; int8 ones from their zero point, as LiteRT does."""
+    zero = type.quant.zero_point[0] if type.quant and type.format == "s8" else 0
+    return np.full(type.shape, zero, type.dtype)
