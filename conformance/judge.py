@@ -1,0 +1,165 @@
+"""The judge: whether a result is right, and where it is most wrong. No tolerance is invented here.
+
+Integers and booleans are right when they are equal. A float is right when it differs from the expected
+value by no more than the operator's envelope allows at that element, and
+- a NaN is right only where a NaN is expected (its sign and payload are free), an infinity only where the same
+  infinity is expected;
+- zeros of both signs are equal where the envelope is above 0: an error that is allowed may take a result through zero.
+  Where the envelope is 0 the result is exact, and so is its sign;
+- an envelope of infinity says that a conforming order of the additions may overflow there: anything is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ir import Array, Node, TensorType, format_of
+from ..quant.rule import INT8
+from ..runtime.interpreter import evaluate
+from .case import Case
+from .tables import ENVELOPE
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge found on one tensor.
+
+    Attributes:
+        ok: whether every element is right.
+        worst: largest absolute difference (of the first wrong element, where its class is wrong: inf).
+        bound: what the envelope allows at that element.
+        index: position of that element; empty where the types differ or there are no elements.
+        reason: what is wrong, in words; empty if nothing is.
+    """
+
+    ok: bool
+    worst: float = 0.0
+    bound: float = 0.0
+    index: tuple[int, ...] = ()
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+
+def judge(got: Array, want: Array, bound: Array | float = 0.0) -> Verdict:
+    """Compare `got` with `want`, elementwise within `bound` (for floats; integers must be equal).
+
+    >>> judge(np.float32([1, 2]), np.float32([1, 2.5]), 0.25).reason
+    '2.0 instead of 2.5 at (1,): off by 0.5, allowed 0.25'
+    >>> bool(judge(np.float32([-0.0]), np.float32([0.0])))
+    False
+    """
+    got, want = np.asarray(got), np.asarray(want)
+    if got.shape != want.shape or got.dtype != want.dtype:
+        reason = f"{got.dtype}{list(got.shape)} instead of {want.dtype}{list(want.shape)}"
+        return Verdict(False, float("inf"), 0.0, (), reason)
+    if got.size == 0:
+        return Verdict(True)
+    if want.dtype.kind == "f":
+        return _judge_floats(got, want, np.broadcast_to(np.asarray(bound, np.float64), want.shape))
+    # exact in float64 up to 2**53; beyond, `wrong` still decides
+    difference = np.abs(got.astype(np.float64) - want.astype(np.float64))
+    return _verdict(got, want, difference, np.zeros(want.shape), got != want)
+
+
+def _judge_floats(got: Array, want: Array, bound: Array) -> Verdict:
+    g, w = got.astype(np.float64), want.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(g - w)
+        inside = difference <= bound  # False where either is a NaN
+    special = ~(np.isfinite(g) & np.isfinite(w))
+    same = (np.isnan(g) & np.isnan(w)) | (g == w)
+    difference = np.where(special, np.where(same, 0.0, np.inf), difference)
+    right = np.where(special, same, inside) | (bound == np.inf)
+    exact_zero = (bound == 0) & (g == 0) & (w == 0)
+    right &= ~(exact_zero & (np.signbit(g) != np.signbit(w)))
+    return _verdict(got, want, np.where(bound == np.inf, 0.0, difference), bound, ~right)
+
+
+def _verdict(got: Array, want: Array, difference: Array, bound: Array, wrong: Array) -> Verdict:
+    """Report the element that is worst: in excess over its bound where any is wrong, else in share of it."""
+    if wrong.any():
+        with np.errstate(invalid="ignore"):
+            excess = np.where(np.isnan(bound), np.inf, difference - bound)
+        rank = np.where(wrong, np.maximum(excess, 0.0), -1.0)
+    else:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            rank = np.where(difference > 0, difference / bound, 0.0)
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(rank)), want.shape))
+    worst, allowed = float(difference[index]), float(bound[index])
+    if not wrong.any():
+        return Verdict(True, worst, allowed, index)
+    reason = f"{got[index]} instead of {want[index]} at {index}: "
+    reason += f"off by {worst:.9g}, allowed {allowed:.6g}" if worst else "the sign of zero"
+    return Verdict(False, worst, allowed, index, reason)
+
+
+def expected(case: Case) -> tuple[Array, ...]:
+    """Return what the reference, or the quantized rule, makes of a case."""
+    graph = case.graph()
+    return evaluate(graph.nodes[0], case.types, case.out, case.args)
+
+
+def node_bounds(
+    node: Node,
+    types: Sequence[TensorType | None],
+    args: Sequence[Array | None],
+    want: Sequence[Array],
+) -> tuple[Array, ...]:
+    """Return the allowed absolute error of every element of a node's outputs.
+
+    Integer results and those of quantized rules are exact. A hybrid node is bounded by the envelope of the float
+    operator on its dequantized weights.
+    """
+    zeros = tuple(np.zeros(w.shape) for w in want)
+    form = format_of(node.op, tuple(types))
+    if form == "hybrid":
+        args = [_real(a, t) for a, t in zip(args, types, strict=True)]
+    elif (node.op, form) in INT8 or all(w.dtype.kind != "f" for w in want):
+        return zeros
+    attributes = {**node.op.attributes, **node.attributes}
+    found = ENVELOPE[node.op](*args, **attributes)
+    found = found if isinstance(found, tuple) else (found,)
+    # states and indices that come along with a float result are exact where the envelope is silent
+    found = (*found, *zeros[len(found) :])
+    return tuple(
+        np.broadcast_to(b, w.shape) if w.dtype.kind == "f" else z
+        for b, w, z in zip(found, want, zeros, strict=True)
+    )
+
+
+def bounds(case: Case, want: Sequence[Array]) -> tuple[Array, ...]:
+    """Return `node_bounds` of a case."""
+    return node_bounds(case.graph().nodes[0], case.types, case.args, want)
+
+
+def judge_case(case: Case, got: Sequence[Array], want: Sequence[Array] | None = None) -> Verdict:
+    """Judge all outputs of a case; the first verdict against it, else the one closest to its bound."""
+    want = expected(case) if want is None else want
+    if len(got) != len(want):
+        return Verdict(False, reason=f"{len(got)} outputs instead of {len(want)}")
+    verdicts = [judge(g, w, b) for g, w, b in zip(got, want, bounds(case, want), strict=True)]
+    wrong = [v for v in verdicts if not v.ok]
+    return wrong[0] if wrong else max(verdicts, key=_share)
+
+
+def _share(verdict: Verdict) -> float:
+    return verdict.worst / verdict.bound if verdict.bound else verdict.worst
+
+
+def _real(value: Array | None, type: TensorType | None) -> Any:
+    """Return what a quantized array stands for; others as they are."""
+    if value is None or type is None or type.quant is None or value.dtype.kind == "f":
+        return value
+    shape = [1] * value.ndim
+    if type.quant.per_channel and type.quant.axis is not None:
+        shape[type.quant.axis] = -1
+    scale, zero = np.broadcast_arrays(
+        np.asarray(type.quant.scale), np.asarray(type.quant.zero_point, np.int64)
+    )
+    return (value.astype(np.int64) - zero.reshape(shape)) * scale.reshape(shape)

@@ -1,0 +1,75 @@
+"""Judge a network layer by layer: every node gets the inputs that another engine saw, so no error adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..ir import Array, Graph, Node, TensorType, format_of
+from ..runtime.interpreter import evaluate
+from .judge import Verdict, judge, node_bounds
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One output tensor of one node, and what the judge says of it."""
+
+    node: Node
+    format: str
+    tensor: str
+    verdict: Verdict
+
+
+def judge_layers(graph: Graph, seen: Mapping[str, Array]) -> Iterator[Layer]:
+    """Recompute every node from the values that an engine had, and judge the engine's results.
+
+    `seen` holds the engine's tensors by our names. What the engine does not have (a tensor that only our reader
+    makes) is taken from our own results.
+    """
+    values = {**graph.constants, **seen}
+    for node in graph.nodes:
+        args = [None if name is None else values[name] for name in node.inputs]
+        types = tuple(
+            None if a is None or n is None else TensorType.of(a, graph.tensors[n].quant)
+            for a, n in zip(args, node.inputs, strict=True)
+        )
+        want = evaluate(node, types, output_types(graph, node, types), args)
+        bounds = node_bounds(node, types, args, want)
+        form = format_of(node.op, types)
+        for name, ours, bound in zip(node.outputs, want, bounds, strict=True):
+            if name in seen:
+                yield Layer(node, form, name, judge(seen[name], ours, bound))
+            else:
+                values[name] = ours
+
+
+def output_types(
+    graph: Graph, node: Node, types: Sequence[TensorType | None]
+) -> tuple[TensorType, ...]:
+    """Return a node's output types: shapes by the shape rule, element types as the graph declares."""
+    inferred = node.op.output_types(tuple(types), {**node.op.attributes, **node.attributes})
+    return tuple(
+        replace(graph.tensors[name], shape=t.shape, value=None)
+        for name, t in zip(node.outputs, inferred, strict=True)
+    )
+
+
+def seen_by_index(
+    graph: Graph, tensors: Mapping[int, Array], states: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """Name the tensors that an engine returned by their index in the file.
+
+    A state has one index for its value before and after the run: `states` gives those before.
+    """
+    before = {s.tensor: s.initial for s in graph.states} | dict(states or {})
+    seen = {
+        name: tensors[index]
+        for name, index in graph.origin.items()
+        if index in tensors and name not in graph.constants
+    }
+    return seen | before
+
+
+def next_states(graph: Graph, seen: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the states that the following run starts from."""
+    return {s.tensor: seen[s.successor] for s in graph.states}
