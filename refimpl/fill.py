@@ -1,0 +1,65 @@
+"""Operators whose elements come from a rule instead of a tensor."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..ir import ANY, NUMBERS, Array, TensorType, op, require
+from .axes import sizes_of, whole_numbers
+
+
+def _infer_fill(dims: TensorType, value: TensorType) -> TensorType:
+    require("C1", len(dims.shape) == 1, f"dims is a vector, got {dims.shape}")
+    require("C2", value.shape == (), f"value is a scalar, got {value.shape}")
+    return value.like(sizes_of("C3", whole_numbers(dims)))
+
+
+@op(infer=_infer_fill, dtypes=ANY, static=("dims",), format_input=1)
+def fill(dims: Array, value: Array) -> Array:
+    """Return a tensor of shape `dims` that holds `value` everywhere.
+
+    Inputs: `dims` integers (R,); `value` a scalar of any type.
+    Constraints: (C1) `dims` is a vector. (C2) `value` is a scalar. (C3) Sizes are not negative.
+
+    >>> fill(np.array([2]), np.array(7)).tolist()
+    [7, 7]
+    """
+    return np.full(whole_numbers(dims), value)
+
+
+def _infer_range(start: TensorType, limit: TensorType, delta: TensorType) -> TensorType:
+    scalars = start.shape == limit.shape == delta.shape == ()
+    same = start.dtype == limit.dtype == delta.dtype
+    require("C1", scalars and same, "start, limit and delta are scalars of one type")
+    first, last, step = (t.known().item() for t in (start, limit, delta))
+    require("C2", step != 0 and math.isfinite(first + last + step), f"delta {step}")
+    require("C3", (last - first) * step >= 0, f"{first} to {last} by {step}")
+    if start.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # TFLite finds the size in float32 (range.cc)
+            ratio = np.abs((np.float32(last) - np.float32(first)) / np.float32(step))
+        require("C4", bool(ratio < 2**31), f"{ratio} elements")
+        return start.like((math.ceil(ratio),))
+    count = -(-abs(last - first) // abs(step))
+    require("C4", count < 2**31, f"{count} elements")
+    return start.like((count,))
+
+
+@op(infer=_infer_range, dtypes=NUMBERS, static=("start", "limit", "delta"))
+def range(start: Array, limit: Array, delta: Array) -> Array:
+    """Return start, start + delta, start + 2 delta, ... up to `limit`, which is not reached.
+
+    The number of elements is ceil(|limit - start| / |delta|), for floats computed in float32.
+
+    Inputs: `start`, `limit`, `delta`: scalars of one type.
+    Constraints: (C1) They are scalars of one type. (C2) `delta` is not 0, all are finite. (C3) Its sign is that of
+    `limit` - `start`. (C4) There are fewer than 2^31 elements.
+
+    >>> range(np.array(1), np.array(6), np.array(2)).tolist()
+    [1, 3, 5]
+    """
+    count = _infer_range(*map(TensorType.of, (start, limit, delta))).shape[0]
+    wide = np.float64 if start.dtype.kind == "f" else np.int64
+    with np.errstate(over="ignore"):
+        return (start.astype(wide) + delta.astype(wide) * np.arange(count)).astype(start.dtype)
