@@ -1,0 +1,124 @@
+"""Accuracy on real data, beside LiteRT's reference kernels: `python -m bench.accuracy [--samples N]`.
+
+Needs the shared data (LITEGOLD_DATA, default ../shared).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import litegold as lg
+from litegold.conformance.engines.litert import LiteRT
+from litegold.ir import Array
+
+ROOT = Path(os.environ.get("LITEGOLD_DATA", "../shared"))
+Samples = tuple[Array, Array]  # values as stored, classes
+
+
+def cifar10() -> Samples:
+    """Return the first 1,000 test pictures (N, 32, 32, 3), bytes."""
+    from PIL import Image
+
+    folder = ROOT / "data" / "cifar10" / "lossless"
+    with Image.open(folder / "cifar10_batch_50.png") as sheet:
+        pictures = np.asarray(sheet.convert("RGB")).reshape(-1, 32, 32, 3)
+    numbers = re.findall(r"\d+", (folder / "cifar10_labels.js").read_text())
+    return pictures, np.array(numbers, int)[50_000 : 50_000 + len(pictures)]
+
+
+def mnist() -> Samples:
+    """Return the test digits (N, 28, 28), bytes."""
+    folder = ROOT / "data" / "mnist"
+    with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as f:
+        pictures = np.frombuffer(f.read(), np.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(folder / "t10k-labels-idx1-ubyte.gz") as f:
+        return pictures, np.frombuffer(f.read(), np.uint8, offset=8).astype(int)
+
+
+def keywords() -> Samples:
+    """Return 1,000 int8 MFCC samples (N, 490); file names end in the class."""
+    with zipfile.ZipFile(ROOT / "data" / "kws01" / "kws01_int8_mfcc.zip") as archive:
+        names = sorted(n for n in archive.namelist() if n.endswith(".bin"))
+        values = [np.frombuffer(archive.read(n), np.int8) for n in names]
+    return np.stack(values), np.array([int(re.findall(r"\d+", n)[-1]) for n in names])
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network, its data, how a sample is stored for it, and the classes its samples may differ in."""
+
+    model: str
+    data: Callable[[], Samples]
+    encode: Callable[[Array], Array]
+    exact: bool
+
+
+ROWS = (
+    Row("mlperf_tiny/pretrainedResnet.tflite", cifar10, lambda x: x.astype(np.float32), False),
+    Row(
+        "mlperf_tiny/pretrainedResnet_quant.tflite",
+        cifar10,
+        lambda x: (x.astype(np.int16) - 128).astype(np.int8),
+        True,
+    ),
+    Row("mlperf_tiny/kws_ref_model.tflite", keywords, lambda x: x, True),
+    Row("tflm/trained_lstm.tflite", mnist, lambda x: (x / 255).astype(np.float32), False),
+)
+
+
+def measure(row: Row, samples: int) -> dict[str, object]:
+    """Return how many samples we and LiteRT have right, and how many classes differ."""
+    path = ROOT / "models" / "tflite" / row.model
+    net = lg.load(path)
+    (name,) = net.inputs
+    pictures, classes = (a[:samples] for a in row.data())
+    feeds = [row.encode(p).reshape(net.inputs[name].shape) for p in pictures]
+    ours = [int(np.argmax(net(f))) for f in track(feeds, row.model, transient=True)]
+    index, (out,) = net.graph.origin[name], net.graph.outputs
+    with LiteRT() as engine:
+        ran = engine.run(path.read_bytes(), [{index: f} for f in feeds], tensors="outputs")
+    theirs = [int(np.argmax(r[net.graph.origin[out]])) for r in ran]
+    return {
+        "model": row.model,
+        "samples": len(feeds),
+        "litegold": int(np.sum(np.array(ours) == classes)),
+        "litert": int(np.sum(np.array(theirs) == classes)),
+        "differ": int(np.sum(np.array(ours) != np.array(theirs))),
+        "allowed": 0 if row.exact else 2 * len(feeds) // 1000,
+    }
+
+
+def main() -> None:
+    """Print the table; exit code 1 if more classes differ than may."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    results = [measure(row, options.samples) for row in ROWS]
+    if options.json:
+        print(json.dumps(results, indent=1))
+    else:
+        table = Table(title="right answers")
+        for heading in ("model", "samples", "litegold", "litert", "differ", "allowed"):
+            table.add_column(heading)
+        for result in results:
+            table.add_row(*map(str, result.values()))
+        Console().print(table)
+    raise SystemExit(any(int(str(r["differ"])) > int(str(r["allowed"])) for r in results))
+
+
+if __name__ == "__main__":
+    main()

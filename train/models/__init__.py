@@ -1,0 +1,1 @@
+"""Graph builders; nothing here reads files."""
