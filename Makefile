@@ -16,7 +16,7 @@ $(READY): pyproject.toml
 	touch $@
 
 demo: $(READY)
-	$(BIN)/python -m litegold.cli.demo
+	$(BIN)/litegold demo
 
 lint: $(READY)
 	$(BIN)/ruff check .

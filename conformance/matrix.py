@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..formats.tflite.table import TFLITE_WRITER
 from ..ir import ANY, OPS, Op, load_all
@@ -67,19 +69,32 @@ def markdown() -> str:
         "| family | operator | reference | second oracle | drawn cases | compiled | TFLite |",
         "|---|---|---|---|---|---|---|",
     ]
-    grouped: dict[tuple[str, str], list[Cell]] = {}
-    for cell in cells():
-        grouped.setdefault((cell.family, cell.operator), []).append(cell)
-    for (family, operator), group in grouped.items():
+    for (family, operator), group in _grouped(lambda c: (c.family, c.operator)).items():
         columns = [
             _formats([c.format for c in group if getattr(c, part)])
             for part in ("reference", "exact", "cases", "jit")
         ]
-        tflite = "yes" if any(c.tflite for c in group) else ""
-        rows.append(" | ".join(["|", family, operator, *columns, tflite]).strip() + " |")
-    return "\n".join(
-        row.replace("| | ", "| ", 1) if row.startswith("| | ") else row for row in rows
-    )
+        tflite = "yes" if group[0].tflite else ""
+        rows.append("| " + " | ".join((family, operator, *columns, tflite)) + " |")
+    return "\n".join(rows)
+
+
+def summary() -> str:
+    """Return a table of the families: how many pairs of operator and format have each part."""
+    headings = ("family", "operators", "pairs with a format", *PARTS)
+    rows = ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|"]
+    for family, group in (*_grouped(lambda c: c.family).items(), ("all", cells())):
+        counts = [sum(getattr(c, part) for c in group) for part in PARTS]
+        numbers = (len({c.operator for c in group}), len(group), *counts)
+        rows.append(f"| {family} | " + " | ".join(map(str, numbers)) + " |")
+    return "\n".join(rows)
+
+
+def _grouped(key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
+    groups: dict[Any, list[Cell]] = {}
+    for cell in cells():
+        groups.setdefault(key(cell), []).append(cell)
+    return groups
 
 
 def _formats(names: list[str]) -> str:

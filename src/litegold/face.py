@@ -48,7 +48,7 @@ class Network:
 
         Inputs: arrays in the order of `inputs`, or one dict by name, or keyword arguments.
         """
-        return self._results(self.run(*x, **named))
+        return self._results(self.run(self.feeds(*x, **named)))
 
     def run(
         self, *x: Any, backend: str = "jit", intermediates: bool = False, **named: Array

@@ -34,17 +34,15 @@ def run(
     """Run MODEL on each file; a network with several inputs takes as many .npy files, in their order."""
     net = load(model, threads=threads)
     classes = labels(names) if names else list(net.graph.metadata.get("labels", ()))
-    results = []
+    results: list[tuple[str, dict[str, Array]]] = []
     for sample in _samples(net, inputs):
         types = list(net.inputs.values())
         values = [feed(p, t, pixels=pixels) for p, t in zip(sample, types, strict=True)]
-        outputs = net.run(*values, backend=backend)
-        results.append({"input": ", ".join(map(str, sample)), "outputs": outputs})
+        results.append((", ".join(map(str, sample)), net.run(*values, backend=backend)))
     if save:
-        np.savez(
-            save, **{f"{i}/{n}": a for i, r in enumerate(results) for n, a in r["outputs"].items()}
-        )  # type: ignore[attr-defined, misc]
-    summaries = [_summary(net, r, classes, top) for r in results]
+        named = {f"{i}/{n}": a for i, (_, y) in enumerate(results) for n, a in y.items()}
+        np.savez(save, **named)  # type: ignore[arg-type]
+    summaries = [_summary(net, source, y, classes, top) for source, y in results]
     if as_json:
         screen.emit_json(summaries)
     else:
@@ -59,16 +57,18 @@ def _samples(net: Network, inputs: list[Path]) -> list[list[Path]]:
     return [inputs[i : i + count] for i in range(0, len(inputs), count)]
 
 
-def _summary(net: Network, result: dict[str, Any], classes: list[str], top: int) -> dict[str, Any]:
+def _summary(
+    net: Network, source: str, values: dict[str, Array], classes: list[str], top: int
+) -> dict[str, Any]:
     outputs = {}
-    for name, value in result["outputs"].items():
+    for name, value in values.items():
         entry: dict[str, Any] = {"shape": value.shape, "dtype": str(value.dtype)}
         if value.ndim >= 1 and value.size == value.shape[-1] and 1 < value.size <= 100_000:
             entry["top"] = _top(net, name, value.ravel(), classes, top)
         else:
             entry |= {"min": value.min(), "max": value.max()} if value.size else {}
         outputs[name] = entry
-    return {"input": result["input"], "outputs": outputs}
+    return {"input": source, "outputs": outputs}
 
 
 def _top(

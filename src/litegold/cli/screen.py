@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 out = Console()
 err = Console(stderr=True)
@@ -39,7 +39,8 @@ class Bar:
     """A progress bar on stderr that appears only once two seconds have passed."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._began, self._task = progress, time.monotonic(), None
+        self._progress, self._began = progress, time.monotonic()
+        self._task: TaskID | None = None
 
     def __call__(self, what: str, done: int, of: int) -> None:
         """Show that `done` of `of` steps are done, and what is under way."""
@@ -47,8 +48,7 @@ class Bar:
             if time.monotonic() - self._began < 2:
                 return
             self._progress.start()
-            self._task = self._progress.add_task(what, total=of)  # type: ignore[assignment]
-        assert self._task is not None
+            self._task = self._progress.add_task(what, total=of)
         self._progress.update(self._task, description=what, completed=done, total=of)
 
 
