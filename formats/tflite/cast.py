@@ -1,0 +1,41 @@
+"""TFLite's changes of the element type. What counts is the declared type of the output, not the option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...ir import Node, TensorType
+from ...refimpl.cast import cast, dequantize, quantize
+from .alike import alike
+from .table import TFLITE, TFLITE_WRITER, TYPE_OF_FORMAT, TfliteOp, TfliteRecord
+
+alike("DEQUANTIZE", dequantize)
+
+
+@TFLITE.of("CAST")
+def cast_of(source: TfliteOp) -> Node:
+    """Old files have no options."""
+    return source.node(cast, to=source.types[source.outputs[0]].format)
+
+
+@TFLITE_WRITER.of(cast)
+def write_cast(node: Node, types: Mapping[str, TensorType]) -> TfliteRecord:
+    """Both types are in the options as well."""
+    assert node.inputs[0] is not None
+    options = {
+        "in_data_type": TYPE_OF_FORMAT[types[node.inputs[0]].format],
+        "out_data_type": TYPE_OF_FORMAT[node.attributes["to"]],
+    }
+    return TfliteRecord("CAST", node.inputs, options)
+
+
+@TFLITE.of("QUANTIZE")
+def quantize_of(source: TfliteOp) -> Node:
+    """The quantization is the output tensor's."""
+    return source.node(quantize, to=source.types[source.outputs[0]].format)
+
+
+@TFLITE_WRITER.of(quantize)
+def write_quantize(node: Node, types: Mapping[str, TensorType]) -> TfliteRecord:
+    """There are no options."""
+    return TfliteRecord("QUANTIZE", node.inputs)
