@@ -22,8 +22,8 @@ def _infer_svdf(
     x: TensorType,
     feature: TensorType,
     time: TensorType,
-    bias: TensorType | None,
     state: TensorType,
+    bias: TensorType | None = None,
     *,
     rank: int,
     activation: str = "none",
@@ -45,8 +45,8 @@ def svdf(
     x: F32,
     feature: F32,
     time: F32,
-    bias: F32 | None,
     state: F32,
+    bias: F32 | None = None,
     *,
     rank: int,
     activation: str = "none",
@@ -57,13 +57,13 @@ def svdf(
     and a unit is the sum of `rank` filters (Nakkiran et al., Compressing Deep Neural Networks using a
     Rank-Constrained Topology, 2015).
 
-    Inputs: `x` (N, D); `feature` (F, D); `time` (F, M); `bias` (F / rank,) or None; `state` (N, F M), the oldest first.
+    Inputs: `x` (N, D); `feature` (F, D); `time` (F, M); `state` (N, F M), the oldest first; `bias` (F / rank,).
     Attributes: `rank`; `activation`, fused. Outputs: (N, F / rank), and the next state.
     Constraints: (C1) Matrices. (C2) `feature` fits `x` and `time`. (C3) `rank` divides F. (C4) A bias for each
     unit. (C5) The state's shape. (C6) M > 0. (C7) The activation can be fused.
 
     >>> one = np.ones((1, 1), "f")
-    >>> [v.tolist() for v in svdf(one, one * 2, one * 3, None, one, rank=1)]
+    >>> [v.tolist() for v in svdf(one, one * 2, one * 3, one, rank=1)]
     [[[6.0]], [[2.0]]]
     """
     filters, memory = time.shape
@@ -100,25 +100,25 @@ def lstm_activation(activation: str) -> Callable[[F64], F64]:
 
 def _infer_lstm(
     x: TensorType,
-    wi: TensorType | None,
     wf: TensorType,
     wc: TensorType,
     wo: TensorType,
-    ri: TensorType | None,
     rf: TensorType,
     rc: TensorType,
     ro: TensorType,
-    pi: TensorType | None,
-    pf: TensorType | None,
-    po: TensorType | None,
-    bi: TensorType | None,
     bf: TensorType,
     bc: TensorType,
     bo: TensorType,
-    projection: TensorType | None,
-    projection_bias: TensorType | None,
     output_state: TensorType,
     cell_state: TensorType,
+    wi: TensorType | None = None,
+    ri: TensorType | None = None,
+    bi: TensorType | None = None,
+    pi: TensorType | None = None,
+    pf: TensorType | None = None,
+    po: TensorType | None = None,
+    projection: TensorType | None = None,
+    projection_bias: TensorType | None = None,
     ni: TensorType | None = None,
     nf: TensorType | None = None,
     nc: TensorType | None = None,
@@ -192,25 +192,25 @@ def _gate(x: F64, h: F64, c: F64, w: F32, r: F32, p: F32 | None, b: F32, n: F32 
 @op(infer=_infer_lstm)
 def lstm(
     x: F32,
-    wi: F32 | None,
     wf: F32,
     wc: F32,
     wo: F32,
-    ri: F32 | None,
     rf: F32,
     rc: F32,
     ro: F32,
-    pi: F32 | None,
-    pf: F32 | None,
-    po: F32 | None,
-    bi: F32 | None,
     bf: F32,
     bc: F32,
     bo: F32,
-    projection: F32 | None,
-    projection_bias: F32 | None,
     output_state: F32,
     cell_state: F32,
+    wi: F32 | None = None,
+    ri: F32 | None = None,
+    bi: F32 | None = None,
+    pi: F32 | None = None,
+    pf: F32 | None = None,
+    po: F32 | None = None,
+    projection: F32 | None = None,
+    projection_bias: F32 | None = None,
     ni: F32 | None = None,
     nf: F32 | None = None,
     nc: F32 | None = None,
@@ -230,9 +230,9 @@ def lstm(
     $g = \sigma(norm(W_g x + R_g h + p_g c) n_g + b_g)$ (the activation for the cell gate, no peephole there),
     $c' = clip(f c + i g_c)$, and $h' = clip(P (o \cdot act(c')) + b_P)$; o sees c'.
 
-    Inputs: `x` (N, T, D), or (T, N, D); for each gate weights `w` (C, D), recurrent weights `r` (C, H), peepholes `p`
-    (C,) or None, bias `b` (C,), normalization `n` (C,) or None; `projection` (H, C) or None with its bias;
-    states of N H and N C elements. Without `wi` the input gate is coupled: i = 1 - f.
+    Inputs: `x` (N, T, D), or (T, N, D); for each gate weights `w` (C, D), recurrent weights `r` (C, H), bias `b`
+    (C,); states of N H and N C elements. Optional: peepholes `p` (C,), normalization `n` (C,); `projection`
+    (H, C) and its bias. Without `wi` the input gate is coupled: i = 1 - f.
     Attributes: `activation`; `cell_clip`, `proj_clip`, 0 for none; `time_major`; of quantized layers only: the
     scales of normalized gates, scale and zero point of the output before the projection.
     Outputs: all h, and the two next states.
@@ -241,7 +241,7 @@ def lstm(
     that can be fused. (C10) No negative clip. The arithmetic is TFLite's (kernels/lstm_eval.cc).
 
     >>> w, b, s = np.zeros((1, 1), "f"), np.zeros(1, "f"), np.ones((1, 1), "f")
-    >>> y, h, c = lstm(np.ones((1, 1, 1), "f"), w, w, w, w, w, w, w, w, *[None] * 3, b, b, b, b, None, None, s, s)
+    >>> y, h, c = lstm(np.ones((1, 1, 1), "f"), *[w] * 6, *[b] * 3, s, s)
     >>> c.tolist()
     [[0.5]]
     """
