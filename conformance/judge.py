@@ -120,7 +120,7 @@ def node_bounds(
     form = format_of(node.op, tuple(types))
     if form == "hybrid":
         args = [_real(a, t) for a, t in zip(args, types, strict=True)]
-    elif (node.op, form) in INT8 or all(w.dtype.kind != "f" for w in want):
+    elif (form != "f32" and (node.op, form) in INT8) or all(w.dtype.kind != "f" for w in want):
         return zeros
     attributes = {**node.op.attributes, **node.attributes}
     found = ENVELOPE[node.op](*args, **attributes)

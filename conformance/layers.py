@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from ..ir import Array, Graph, Node, TensorType, format_of
-from ..runtime.interpreter import evaluate
+from ..runtime.interpreter import evaluate, infer
 from .judge import Verdict, judge, node_bounds
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One output tensor of one node, and what the judge says of it."""
+    """One output tensor of one node, and what the judge says of it; `exact` if its bound is 0 everywhere."""
 
     node: Node
     format: str
     tensor: str
     verdict: Verdict
+    exact: bool
 
 
 def judge_layers(graph: Graph, seen: Mapping[str, Array]) -> Iterator[Layer]:
@@ -33,25 +34,14 @@ def judge_layers(graph: Graph, seen: Mapping[str, Array]) -> Iterator[Layer]:
             None if a is None or n is None else TensorType.of(a, graph.tensors[n].quant)
             for a, n in zip(args, node.inputs, strict=True)
         )
-        want = evaluate(node, types, output_types(graph, node, types), args)
+        want = evaluate(node, types, infer(node, types, graph.tensors), args)
         bounds = node_bounds(node, types, args, want)
         form = format_of(node.op, types)
         for name, ours, bound in zip(node.outputs, want, bounds, strict=True):
             if name in seen:
-                yield Layer(node, form, name, judge(seen[name], ours, bound))
+                yield Layer(node, form, name, judge(seen[name], ours, bound), not bound.any())
             else:
                 values[name] = ours
-
-
-def output_types(
-    graph: Graph, node: Node, types: Sequence[TensorType | None]
-) -> tuple[TensorType, ...]:
-    """Return a node's output types: shapes by the shape rule, element types as the graph declares."""
-    inferred = node.op.output_types(tuple(types), {**node.op.attributes, **node.attributes})
-    return tuple(
-        replace(graph.tensors[name], shape=t.shape, value=None)
-        for name, t in zip(node.outputs, inferred, strict=True)
-    )
 
 
 def seen_by_index(
