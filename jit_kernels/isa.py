@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 # Each level includes the ones before it.
@@ -12,19 +13,38 @@ LEVELS = {
 }
 
 
-def _host_features() -> frozenset[str]:
+def _limit() -> str:
+    limit = os.environ.get("LITEGOLD_ISA", "avx512")
+    if limit not in LEVELS:
+        raise ValueError(f"LITEGOLD_ISA={limit}: one of {', '.join(LEVELS)}")
+    return limit
+
+
+def _banned(feature: str) -> bool:
+    """Whether the limit forbids the compiler to use `feature`."""
+    if _limit() == "avx512":
+        return False
+    if feature.startswith(("avx512", "avx10", "avxvnni", "avxneconvert", "avxifma", "amx")):
+        return True
+    wide = ("avx", "fma", "f16c", "xop", "vaes", "vpclmulqdq")
+    return _limit() == "any" and feature.startswith(wide)
+
+
+@functools.cache
+def cpu() -> tuple[str, str]:
+    """Return the processor's name and its features, for LLVM: `+sse2,-avx512f,...`."""
     from llvmlite import binding
 
-    return frozenset(name for name, on in binding.get_host_cpu_features().items() if on)
+    host = binding.get_host_cpu_features()
+    features = (f"{'+' if on and not _banned(name) else '-'}{name}" for name, on in host.items())
+    return binding.get_host_cpu_name(), ",".join(sorted(features))
 
 
 def _detect() -> frozenset[str]:
-    limit = os.environ.get("LITEGOLD_ISA", "avx512")
     names = list(LEVELS)
-    if limit not in names:
-        raise ValueError(f"LITEGOLD_ISA={limit}: one of {', '.join(names)}")
-    allowed = frozenset[str]().union(*(LEVELS[n] for n in names[: names.index(limit) + 1]))
-    return _host_features() & allowed
+    allowed = frozenset[str]().union(*(LEVELS[n] for n in names[: names.index(_limit()) + 1]))
+    present = frozenset(f[1:] for f in cpu()[1].split(",") if f.startswith("+"))
+    return present & allowed
 
 
 HOST: frozenset[str] = _detect()

@@ -3,7 +3,9 @@
 A kernel's parameters say its argument block: pointers (`F32`, `S8`, ...: index them, `x[i]`), whole numbers
 (`I64`) and reals (`F64`), eight bytes each; the last two are always `tid` and `threads`. It returns 0, or one
 of the codes below. It allocates nothing, raises nothing, and touches no byte outside of its tensors: an index
-that arrives at run time is checked before use.
+that arrives at run time is checked before use. What it writes through one pointer it reads through no other
+(the compiler assumes so). The globals it uses come from modules of `jit_kernels` and `quant` alone: these make
+up the key of the cached code.
 """
 
 from __future__ import annotations
@@ -11,12 +13,23 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 # Parameter annotations of kernels: pointers to elements, and scalars.
-F16 = F32 = F64P = S8 = U8 = S16 = U16 = S32 = U32 = S64 = U64 = BOOL = Any
-I64 = int
-F64 = float
+F16: TypeAlias = Any
+F32: TypeAlias = Any
+F64P: TypeAlias = Any
+S8: TypeAlias = Any
+U8: TypeAlias = Any
+S16: TypeAlias = Any
+U16: TypeAlias = Any
+S32: TypeAlias = Any
+U32: TypeAlias = Any
+S64: TypeAlias = Any
+U64: TypeAlias = Any
+BOOL: TypeAlias = Any
+I64: TypeAlias = int
+F64: TypeAlias = float
 
 OK = 0
 INDEX_OUT_OF_RANGE = 1
@@ -34,6 +47,8 @@ class Kernel:
     `function` must live in an importable module, under its own name: the compiler finds it there.
     """
 
+    __name__: str
+
     def __init__(self, function: Callable[..., int]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -47,7 +62,12 @@ class Kernel:
     @property
     def name(self) -> str:
         """The kernel's identity: module and function."""
-        return f"{self.function.__module__}:{self.function.__name__}"
+        return f"{self.function.__module__}:{self.function.__qualname__}"
+
+    @property
+    def file(self) -> str:
+        """The source file that it is defined in."""
+        return self.function.__code__.co_filename
 
     def __repr__(self) -> str:
         return f"<kernel {self.function.__name__}>"
@@ -69,11 +89,56 @@ class Inlined:
         return self.function(*args)
 
     @functools.cached_property
+    def _dispatcher(self) -> Any:  # Numba's type refers to it weakly
+        from numba import njit
+
+        return njit(error_model="numpy", no_cpython_wrapper=True)(self.function)
+
+    @functools.cached_property
     def _numba_type_(self) -> Any:
         """What Numba asks of a global that it meets in a kernel."""
-        from numba import njit, typeof
+        from numba import typeof
 
-        return typeof(njit(error_model="numpy")(self.function))
+        return typeof(self._dispatcher)
+
+
+class Emitted:
+    """An operation that kernels call and that writes LLVM IR: `emit(builder, *values) -> value`.
+
+    `signature` names its types: "I64(I64, F64)"; a result of "NONE" is nothing.
+    """
+
+    def __init__(self, signature: str, emit: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, emit)
+        self.emit = emit
+        result, _, parameters = signature.rstrip(")").partition("(")
+        self.result = result
+        self.parameters = tuple(p.strip() for p in parameters.split(",") if p.strip())
+
+    @functools.cached_property
+    def _numba_type_(self) -> Any:
+        from numba.core import types
+        from numba.core.registry import cpu_target
+        from numba.extending import intrinsic
+
+        table = {"I64": types.int64, "F64": types.float64, "NONE": types.none}
+        signature = table[self.result](*(table[p] for p in self.parameters))
+
+        def codegen(context: Any, builder: Any, _: Any, values: Any) -> Any:
+            value = self.emit(builder, *values)
+            return context.get_dummy_value() if self.result == "NONE" else value
+
+        names = ", ".join(f"a{i}" for i in range(len(self.parameters)))
+        scope = {"signature": signature, "codegen": codegen}
+        exec(f"def typed(context, {names}): return signature, codegen", scope)  # noqa: S102
+        made = intrinsic(scope["typed"])
+        cpu_target.typing_context.refresh()
+        return cpu_target.typing_context.resolve_value_type(made)
+
+
+def emitted(signature: str) -> Callable[[Callable[..., Any]], Emitted]:
+    """Declare a function that emits LLVM IR as an operation for use inside kernels."""
+    return functools.partial(Emitted, signature)
 
 
 def inlined(function: Callable[..., Any]) -> Inlined:

@@ -1,0 +1,246 @@
+"""A session: a graph that is run again and again, with the state that it carries from run to run."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..ir import Array, Graph, InputError, TensorType
+from .context import Context
+from .interpreter import check_feed, check_names, check_supported, initial_states
+from .plan import Plan, make_plan
+
+KEPT = 16  # plans that are remembered, for inputs of different shapes
+
+
+class _Part:
+    """A plan with its idle contexts, and the sessions for what comes after its cut."""
+
+    def __init__(self, plan: Plan, session: Session) -> None:
+        self.plan, self.session = plan, session
+        self.contexts = [Context(plan)]
+        self.tails = OrderedDict[bytes, Session]()
+        wanted = (*plan.graph.outputs, *(s.successor for s in plan.graph.states))
+        self.known = tuple(n for n in wanted if n in plan.known)
+        self.empty = tuple(n for n in wanted if n in plan.types and not plan.types[n].size)
+
+    def run(self, feeds: Mapping[str, Array], out: Mapping[str, Array], every: bool) -> dict[str, Array]:
+        try:
+            context = self.contexts.pop()
+        except IndexError:
+            context = Context(self.plan)
+        try:
+            values = context.run(feeds, out)
+            if every:
+                made = [n for n in self.plan.places if n in self.plan.types]
+                values = {n: context.view(n).copy() for n in made} | values
+        finally:
+            self.contexts.append(context)
+        for name in self.known:
+            values[name] = self.plan.known[name].copy()
+        for name in self.empty:
+            values[name] = np.empty(self.plan.types[name].shape, self.plan.types[name].dtype)
+        if every:
+            values = {**self.plan.known, **values}
+        return self._tail(feeds, values, every) if self.plan.rest else values
+
+    def _tail(
+        self, feeds: Mapping[str, Array], values: dict[str, Array], every: bool
+    ) -> dict[str, Array]:
+        """Run what comes after the cut, now that the values it waits for are there."""
+        all_values = {**feeds, **values}
+        key = b"".join(
+            part
+            for name in self.plan.needed
+            for part in (str(all_values[name].shape).encode(), all_values[name].tobytes())
+        )
+        with self.session.lock:
+            tail = self.tails.get(key)
+            if tail is None:
+                tail = self.session.like(self._tail_graph(all_values))
+                self.tails[key] = tail
+                while len(self.tails) > KEPT:
+                    self.tails.popitem(last=False)
+        given = {n: all_values[n] for n in tail.graph.inputs}
+        return values | tail.compute(given, {}, every)
+
+    def _tail_graph(self, values: Mapping[str, Array]) -> Graph:
+        plan = self.plan
+        constants = {**plan.known, **{n: values[n] for n in plan.needed}}
+        used = {n for node in plan.rest for n in node.inputs if n is not None}
+        made = {n for node in plan.rest for n in node.outputs}
+        tensors = {**plan.graph.tensors, **{n: t.without_value() for n, t in plan.types.items()}}
+        wanted = (*plan.graph.outputs, *(s.successor for s in plan.graph.states))
+        return replace(
+            plan.graph,
+            nodes=plan.rest,
+            inputs=tuple(sorted(n for n in used if n not in made and n not in constants)),
+            outputs=tuple(dict.fromkeys(n for n in wanted if n in made)),
+            constants=constants,
+            tensors=tensors,
+            states=(),
+        )
+
+
+class Session:
+    """Runs `graph` by compiled plans, one for each combination of input shapes.
+
+    A session may be called from several threads. One with states serves them one after the other.
+
+    Args:
+        graph: the network.
+        threads: how many threads share the work of a run; results do not depend on it.
+        reuse: whether tensors share memory; off, every intermediate can be read (`run_all`).
+        fold: whether nodes that depend on constants alone are computed when planning.
+    """
+
+    def __init__(
+        self, graph: Graph, threads: int = 1, *, reuse: bool = True, fold: bool = True
+    ) -> None:
+        check_supported(graph)
+        self.graph, self.threads, self.reuse, self.fold = graph, threads, reuse, fold
+        self.lock = threading.RLock()
+        self._state_lock = threading.RLock()
+        self._parts = OrderedDict[Any, _Part]()
+        static = {
+            node.inputs[i]
+            for node in graph.nodes
+            for i in node.op.static_positions()
+            if i < len(node.inputs)
+        }
+        self._static = tuple(n for n in graph.inputs if n in static)
+        self._ends = frozenset(graph.outputs)
+        self._states: dict[str, Array] = {}
+        self.reset()
+
+    def like(self, graph: Graph) -> Session:
+        """Return a session for another graph with the settings of this one."""
+        return Session(graph, self.threads, reuse=self.reuse, fold=self.fold)
+
+    def reset(self) -> None:
+        """Go back to the initial states."""
+        self._states = initial_states(self.graph)
+
+    def run(
+        self, feeds: Mapping[str, Any], out: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
+        """Run the network once; return its outputs by name, in the graph's order.
+
+        The arrays are the caller's. Those in `out`, of the right shape and type, are filled and returned.
+        """
+        arrays = self._arrays(feeds)
+        values = self._carry(arrays, out or {}, every=False)
+        return {n: self._output(n, values, arrays, out or {}) for n in self.graph.outputs}
+
+    def run_all(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
+        """Run the network once; return every tensor by name. The session must have `reuse` off."""
+        if self.reuse:
+            raise InputError("intermediates are kept by a session made with reuse=False")
+        arrays = self._arrays(feeds)
+        return {**arrays, **self._carry(arrays, {}, every=True)}
+
+    def plan(self, feeds: Mapping[str, Any]) -> Plan:
+        """Return the plan for these inputs (for inspection)."""
+        arrays = {**self._arrays(feeds), **self._states}
+        return self._part(arrays).plan
+
+    def compute(
+        self, arrays: Mapping[str, Array], out: Mapping[str, Array], every: bool
+    ) -> dict[str, Array]:
+        """Run the plan for checked inputs and states; return at least outputs and successors."""
+        return self._part(arrays).run(arrays, out, every)
+
+    def _arrays(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
+        if len(feeds) != len(self.graph.inputs) or any(n not in feeds for n in self.graph.inputs):
+            check_names(self.graph, feeds)
+        return {n: check_feed(self.graph, n, feeds[n]) for n in self.graph.inputs}
+
+    def _carry(
+        self, arrays: Mapping[str, Array], out: Mapping[str, Array], every: bool
+    ) -> dict[str, Array]:
+        usable = self._usable(arrays, out) if out else {}
+        if not self.graph.states:
+            return self.compute(arrays, usable, every)
+        with self._state_lock:
+            given = {**arrays, **self._states}
+            values = self.compute(given, usable, every)
+            self._states = {
+                s.tensor: values[s.successor] for s in self.graph.states
+            }
+        return values
+
+    def _usable(self, arrays: Mapping[str, Array], out: Mapping[str, Array]) -> dict[str, Array]:
+        """Return those of the caller's arrays that kernels may write to directly."""
+        unknown = [n for n in out if n not in self._ends]
+        if unknown:
+            raise InputError(f"out: unknown {', '.join(unknown)}; there are {', '.join(self._ends)}")
+        plan = self._part({**arrays, **self._states}).plan
+        usable = {}
+        for name, array in out.items():
+            t = plan.types.get(name)
+            if t is None:
+                continue
+            if array.shape != t.shape or array.dtype != t.dtype:
+                raise InputError(
+                    f"out {name}: expected {t.format} {t.shape}, got {array.dtype} {array.shape}"
+                )
+            others = [*arrays.values(), *(a for n, a in out.items() if n != name)]
+            states = {s.successor for s in self.graph.states}
+            flags = array.flags
+            if (flags.c_contiguous and flags.aligned and flags.writeable and name not in states) and not any(
+                np.may_share_memory(array, other) for other in others
+            ):
+                usable[name] = array
+        return usable
+
+    def _output(
+        self,
+        name: str,
+        values: Mapping[str, Array],
+        arrays: Mapping[str, Array],
+        out: Mapping[str, Array],
+    ) -> Array:
+        value = values[name] if name in values else arrays[name].copy()
+        target = out.get(name)
+        if target is None or target is value:
+            states = {s.successor for s in self.graph.states} if self.graph.states else ()
+            return value.copy() if name in states else value
+        if target.shape != value.shape or target.dtype != value.dtype:
+            raise InputError(
+                f"out {name}: expected {value.dtype} {value.shape}, got {target.dtype} {target.shape}"
+            )
+        target[...] = value
+        return target
+
+    def _part(self, arrays: Mapping[str, Array]) -> _Part:
+        """Return the plan for these inputs, made now or before."""
+        key = tuple(a.shape for a in arrays.values())
+        if self._static:
+            key += tuple(arrays[n].tobytes() for n in self._static)
+        part = self._parts.get(key)
+        if part is None:
+            with self.lock:
+                part = self._parts.get(key)
+                if part is None:
+                    plan = make_plan(
+                        self.graph, self._types(arrays), self.threads, self.reuse, self.fold
+                    )
+                    part = self._parts[key] = _Part(plan, self)
+                    while len(self._parts) > KEPT:
+                        self._parts.popitem(last=False)
+        return part
+
+    def _types(self, arrays: Mapping[str, Array]) -> dict[str, TensorType]:
+        types = {}
+        for name, array in arrays.items():
+            declared = self.graph.tensors.get(name)
+            known = array.copy() if name in self._static else None
+            types[name] = TensorType(
+                array.shape, array.dtype, declared.quant if declared else None, known
+            )
+        return types
