@@ -58,7 +58,10 @@ def read(source: bytes | str | os.PathLike[str]) -> Graph:
             raise FormatError(f"TFLite schema version {model.Version()}; only 3 is defined")
         if not model.SubgraphsLength():
             raise FormatError("field subgraphs is empty; the file holds no network")
-        return _Reader(model, data).graph()
+        reader = _Reader(model, data)
+        graph = reader.graph()
+    check_nodes(graph, reader.tensors.open_axes, _located)
+    return graph
 
 
 def file_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -98,6 +101,8 @@ class _Reader:
             self._code(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())
         ]
         self.missing: dict[str, Op[..., Any]] = {}
+        # Tensors that only tell a rule a quantization; they are no part of the graph.
+        self.carriers: set[str] = set()
 
     def graph(self) -> Graph:
         fed = self._list(self.subgraph, "Inputs", "graph inputs")
@@ -111,11 +116,13 @@ class _Reader:
         nodes = tuple(
             node for i in range(self.subgraph.OperatorsLength()) for node in self._nodes(i)
         )
+        for name in self.carriers - self.ready:
+            del work.tensors[name], work.origin[name]
         absent = [n for n in outputs if n not in self.ready]
         if absent:
             raise FormatError(f"graph outputs: nothing computes {', '.join(absent)}")
         open_axes = {n: a for n, a in self.tensors.open_axes.items() if n in {*inputs, *outputs}}
-        graph = Graph(
+        return Graph(
             nodes,
             inputs,
             outputs,
@@ -127,8 +134,6 @@ class _Reader:
             open_axes,
             self._metadata(),
         )
-        check_nodes(graph, self.tensors.open_axes, _located)
-        return graph
 
     def _metadata(self) -> dict[str, Any]:
         found = {
@@ -186,6 +191,7 @@ class _Reader:
                 workspace=self.workspace,
             )
             self._connect(source)
+            self.carriers |= set(source.intermediates)
             if not known:
                 return [source.node(self._placeholder(code))]
             try:

@@ -28,11 +28,12 @@ class _Writer:
 
     def __init__(self, graph: Graph) -> None:
         self.graph, self.builder = graph, flatbuffers.Builder(1 << 16)
-        self.states = {s.successor: s.tensor for s in graph.states}
+        self.variables = {s.tensor for s in graph.states}
+        self.successors = {s.successor for s in graph.states} - self.variables
         self.types: dict[str, TensorType] = {
             name: replace(type, value=graph.constants.get(name))
             for name, type in graph.tensors.items()
-            if name not in self.states
+            if name not in self.successors
         }
         self.records = [self._record(i) for i in range(len(graph.nodes))]
         self.index = {name: i for i, name in enumerate(self.types)}
@@ -121,7 +122,7 @@ class _Writer:
         tflite.TensorAddName(b, text)
         if quant:
             tflite.TensorAddQuantization(b, quant)
-        tflite.TensorAddIsVariable(b, name in self.states.values())
+        tflite.TensorAddIsVariable(b, name in self.variables)
         if marks:
             tflite.TensorAddShapeSignature(b, marks)
         tflite.TensorAddHasRank(b, True)
@@ -146,7 +147,7 @@ class _Writer:
         b = self.builder
         kind, options = write_options(b, record.code, record.options)
         inputs = self._ints(record.inputs)
-        written = self._ints([n for n in outputs if n not in self.states])
+        written = self._ints([n for n in outputs if n not in self.successors])
         intermediates = self._ints(carriers) if carriers else 0
         tflite.OperatorStart(b)
         tflite.OperatorAddOpcodeIndex(b, self.codes.index((record.code, record.version)))
