@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import contextlib
 import json
 import os
 import selectors
@@ -31,7 +32,9 @@ class CompileError(LitegoldError):
 def _report(done: int, total: int, name: str) -> None:
     """Say on stderr what is being compiled."""
     end = "\r" if sys.stderr.isatty() and done < total else "\n"
-    print(f"litegold: compiling kernels, {done} of {total} done: {name:40}", end=end, file=sys.stderr)
+    print(
+        f"litegold: compiling kernels, {done} of {total} done: {name:40}", end=end, file=sys.stderr
+    )
 
 
 report: Callable[[int, int, str], None] = _report  # report(done, total, what is being compiled)
@@ -44,7 +47,7 @@ class _Child:
         name, features = cpu()
         paths = os.pathsep.join(os.path.abspath(p) for p in sys.path)
         limits = {"PYTHONPATH": paths, "NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.compiler"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
@@ -88,13 +91,13 @@ class _Child:
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.log):
             if pipe:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
 
 
-_children: list[_Child] = []  # idle ones, kept: starting one takes as long as compiling five kernels
+_children: list[
+    _Child
+] = []  # idle ones, kept: starting one takes as long as compiling five kernels
 _lock = threading.RLock()
 
 
@@ -134,7 +137,11 @@ def compile_batch(wanted: Mapping[Kernel, str]) -> dict[Kernel, tuple[bytes, boo
                 now = time.monotonic()
                 if now - start > QUIET and now - said > QUIET:
                     said = now
-                    report(len(done), len(wanted), ", ".join(c.kernel.__name__ for c in busy if c.kernel))
+                    report(
+                        len(done),
+                        len(wanted),
+                        ", ".join(c.kernel.__name__ for c in busy if c.kernel),
+                    )
         finally:
             for child in busy:
                 child.stop()

@@ -100,8 +100,13 @@ def _private(info: os.stat_result) -> bool:
 @functools.cache
 def _temporary(process: int) -> Path:
     path = Path(tempfile.mkdtemp(prefix="litegold-kernels-"))
-    atexit.register(lambda: os.getpid() == process and shutil.rmtree(path, ignore_errors=True))
+    atexit.register(_remove, path, process)
     return path
+
+
+def _remove(path: Path, process: int) -> None:
+    if os.getpid() == process:  # not in a forked child
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def folder() -> Path:
@@ -128,7 +133,11 @@ def load(symbol: str) -> bytes | None:
             content = file.read()
     except OSError:
         return None
-    head, digest, code = content[: len(MAGIC)], content[len(MAGIC) :][:32], content[len(MAGIC) + 32 :]
+    head, digest, code = (
+        content[: len(MAGIC)],
+        content[len(MAGIC) :][:32],
+        content[len(MAGIC) + 32 :],
+    )
     if head != MAGIC or hashlib.sha256(symbol.encode() + code).digest() != digest:
         return None
     return code

@@ -37,7 +37,10 @@ def _numba_types() -> dict[str, Any]:
         "S32": types.int32, "U32": types.uint32, "S64": types.int64, "U64": types.uint64,
         "BOOL": types.uint8,
     }  # fmt: skip
-    pointers = {name: types.CPointer(element) for name, element in elements.items()}
+    pointers = {
+        name: types.CPointer(element)  # type: ignore[attr-defined]
+        for name, element in elements.items()
+    }
     return {**pointers, "I64": types.int64, "F64": types.float64}
 
 

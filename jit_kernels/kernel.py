@@ -50,7 +50,7 @@ class Kernel:
     __name__: str
 
     def __init__(self, function: Callable[..., int]) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]
         self.function = function
         names = list(inspect.signature(function).parameters)
         if names[-2:] != ["tid", "threads"]:
@@ -109,11 +109,14 @@ class Emitted:
     """
 
     def __init__(self, signature: str, emit: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, emit)
+        functools.update_wrapper(self, emit)  # type: ignore[arg-type]
         self.emit = emit
         result, _, parameters = signature.rstrip(")").partition("(")
         self.result = result
         self.parameters = tuple(p.strip() for p in parameters.split(",") if p.strip())
+
+    def __call__(self, *args: Any) -> Any:
+        raise TypeError(f"{self.emit.__name__} works in kernels only")
 
     @functools.cached_property
     def _numba_type_(self) -> Any:
@@ -130,7 +133,7 @@ class Emitted:
 
         names = ", ".join(f"a{i}" for i in range(len(self.parameters)))
         scope = {"signature": signature, "codegen": codegen}
-        exec(f"def typed(context, {names}): return signature, codegen", scope)  # noqa: S102
+        exec(f"def typed(context, {names}): return signature, codegen", scope)
         made = intrinsic(scope["typed"])
         cpu_target.typing_context.refresh()
         return cpu_target.typing_context.resolve_value_type(made)

@@ -56,8 +56,9 @@ class Site(Protocol):
         """Keep an array (packed weights, a table) for as long as the plan lives; 64-byte aligned."""
 
     def scratch(self, nbytes: int) -> Operand:
-        """Reserve memory for this node alone; 64-byte aligned. A kernel that needs some a thread takes
-        `threads` times as much and adds `tid` times the size itself.
+        """Reserve memory for this node alone; 64-byte aligned.
+
+        A kernel that needs some a thread takes `threads` times as much and adds `tid` times the size itself.
         """
 
 

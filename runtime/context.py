@@ -28,7 +28,7 @@ def address_of(array: Array) -> int:
 class Context:
     """An arena with the argument blocks that point into it."""
 
-    def __init__(self, plan: Plan, profile: bool = False) -> None:
+    def __init__(self, plan: Plan, split_from: int = 0, profile: bool = False) -> None:
         self.plan = plan
         self.arena = aligned(plan.arena_bytes)
         self.slots = plan.slots.copy()
@@ -36,7 +36,8 @@ class Context:
         blocks = address_of(self.slots) + 8 * plan.starts
         self.times = np.zeros(2 * (len(plan.steps) + 1) if profile else 0, np.int64)
         parallel = any(not flag & driver.SERIAL for flag in plan.flags)
-        self.threads = min(plan.threads, usable_cores()) if parallel else 1
+        worth = parallel and plan.traffic >= split_from
+        self.threads = min(plan.threads, usable_cores()) if worth else 1
         self._crew: Crew | None = crew(self.threads) if self.threads > 1 else None
         sync = self._crew.sync(self.threads) if self._crew else 0
         job = [

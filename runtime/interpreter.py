@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -47,19 +49,30 @@ def infer(
         found = node.op.output_types(tuple(types), attributes_of(node))
     except LitegoldError as error:
         raise located(error, node) from None
+    if len(found) != len(node.outputs):
+        raise ConstraintError(
+            "outputs", f"{node}: it has {len(node.outputs)} outputs, {len(found)} come out"
+        )
     out = []
     for name, t in zip(node.outputs, found, strict=True):
         want = declared.get(name, t)
         if want.dtype != t.dtype and (node.op, format_of(node.op, tuple(types))) not in INT8:
             raise ConstraintError(
-                "types", f"{node}: tensor {name} is declared {want.format}, but {t.format} comes out"
+                "types",
+                f"{node}: tensor {name} is declared {want.format}, but {t.format} comes out",
             )
-        check_memory(f"{node}: tensor {name} of shape {t.shape}", t.size * want.dtype.itemsize)
+        if any(n < 0 for n in t.shape):
+            raise ConstraintError("shape", f"{node}: tensor {name} comes out with shape {t.shape}")
+        check_memory(
+            f"{node}: tensor {name} of shape {t.shape}", math.prod(t.shape) * want.dtype.itemsize
+        )
         out.append(TensorType(t.shape, want.dtype, want.quant))
     return tuple(out)
 
 
-def lacking(node: Node, types: Sequence[TensorType | None], out: Sequence[TensorType]) -> str | None:
+def lacking(
+    node: Node, types: Sequence[TensorType | None], out: Sequence[TensorType]
+) -> str | None:
     """Return what is missing for the reference to run this node: `conv2d f32`, or None."""
     form = format_of(node.op, tuple(types))
     if (node.op, form) in INT8 and any(t and t.quant for t in (*types, *out)):
@@ -89,7 +102,7 @@ def evaluate(
                 result = rule(*given, out=out, dialect=node.dialect, **attributes)
             else:
                 result = node.op(*args, **attributes)
-    except (IndexError, ZeroDivisionError) as error:
+    except (IndexError, ZeroDivisionError, MemoryError) as error:
         raise RunError(f"{node}: {error}") from error
     except LitegoldError as error:
         raise located(error, node) from None
@@ -103,11 +116,39 @@ def evaluate(
     return results
 
 
-def check_supported(graph: Graph) -> None:
-    """Raise one error that names all operators of a file for which there is nothing here."""
+def check_graph(graph: Graph) -> None:
+    """Raise where a file asks for operators that are not here (all at once), or its nodes make no sense."""
     unsupported = graph.metadata.get("unsupported", ())
     if unsupported:
         raise UnsupportedError(f"no implementation of {', '.join(map(str, unsupported))}")
+    defined = {*graph.inputs, *graph.constants, *(s.tensor for s in graph.states)}
+    for node in graph.nodes:
+        _check_node(node, defined)
+        defined.update(node.outputs)
+    for name in (*graph.outputs, *(s.successor for s in graph.states)):
+        if name not in defined:
+            raise InputError(f"output {name}: no node computes it")
+
+
+def _check_node(node: Node, defined: set[str]) -> None:
+    """Raise where a node's inputs or attributes do not fit its operator's signature."""
+    unknown = node.attributes.keys() - node.op.attributes.keys()
+    if unknown:
+        raise InputError(f"{node}: unknown attributes {', '.join(sorted(unknown))}")
+    for name in node.inputs:
+        if name is not None and name not in defined:
+            raise InputError(f"{node}: it reads {name}, which nothing has computed before")
+    if node.op.variadic:
+        holes = [i for i, n in enumerate(node.inputs) if n is None]
+        fits = not holes and len(node.inputs) >= len(node.op.inputs) - 1
+    else:
+        tensors = [p for p in node.op.parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+        given = (*node.inputs, *[None] * (len(tensors) - len(node.inputs)))
+        fits = len(given) == len(tensors) and all(
+            n is not None or p.default is None for n, p in zip(given, tensors, strict=True)
+        )
+    if not fits:
+        raise InputError(f"{node}: inputs {node.inputs} do not fit ({', '.join(node.op.inputs)})")
 
 
 def check_feed(graph: Graph, name: str, value: Any) -> Array:
@@ -118,7 +159,8 @@ def check_feed(graph: Graph, name: str, value: Any) -> Array:
         raise InputError(f"input {name}: expected {want.format}, got {array.dtype}")
     free = graph.dynamic.get(name, ())
     same = len(array.shape) == len(want.shape) and all(
-        a == w or axis in free for axis, (a, w) in enumerate(zip(array.shape, want.shape, strict=True))
+        a == w or axis in free
+        for axis, (a, w) in enumerate(zip(array.shape, want.shape, strict=True))
     )
     if not same:
         shape = ["any" if axis in free else n for axis, n in enumerate(want.shape)]
@@ -134,7 +176,9 @@ def check_names(graph: Graph, feeds: Mapping[str, Any]) -> None:
     if missing or unknown:
         problems = [f"missing {', '.join(missing)}"] * bool(missing)
         problems += [f"unknown {', '.join(map(str, unknown))}"] * bool(unknown)
-        raise InputError(f"inputs: {'; '.join(problems)}; there are {', '.join(graph.inputs) or 'none'}")
+        raise InputError(
+            f"inputs: {'; '.join(problems)}; there are {', '.join(graph.inputs) or 'none'}"
+        )
 
 
 def initial_states(graph: Graph) -> dict[str, Array]:
@@ -150,7 +194,7 @@ def interpret(
     `states` holds the values of the state tensors, the initial ones by default. Their successors are in the
     result, under the names in `graph.states`.
     """
-    check_supported(graph)
+    check_graph(graph)
     check_names(graph, feeds)
     values = {**graph.constants, **initial_states(graph), **(states or {})}
     values |= {name: check_feed(graph, name, feeds[name]) for name in graph.inputs}

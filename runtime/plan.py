@@ -25,7 +25,9 @@ from .arena import Place, check_memory, lower_bound, pack
 from .interpreter import attributes_of, evaluate, infer, lacking
 from .threads import ALIGNMENT, aligned
 
-BOUND_FROM = 1 << 14  # bytes from which an input or output is used where the caller has it, not copied
+BOUND_FROM = (
+    1 << 14
+)  # bytes from which an input or output is used where the caller has it, not copied
 
 
 @dataclass
@@ -90,16 +92,25 @@ class Plan:
     arena_bound: int = 0
     pool: dict[str, Array] = field(default_factory=dict)  # packed constants, aligned
 
+    @property
+    def traffic(self) -> int:
+        """Bytes of all tensors that the steps read and write."""
+        return sum(o.type.nbytes for p in self.steps for o in _operands(p.step))
+
     def __post_init__(self) -> None:
         self.kernels = np.zeros(0, np.int64)
         self.flags = np.zeros(0, np.uint8)
         self.slots = np.zeros(0, np.int64)  # argument blocks, addresses in the arena as offsets
         self.starts = np.zeros(0, np.int64)  # of each step's block in `slots`
         self.in_arena = np.zeros(0, np.int64)  # slots that the arena's address is added to
-        self.patches: dict[str, list[tuple[int, int]]] = {}  # bound tensor -> (slot, offset in bytes)
+        self.patches: dict[
+            str, list[tuple[int, int]]
+        ] = {}  # bound tensor -> (slot, offset in bytes)
 
 
-def _accept(graph: Graph, types: dict[str, TensorType], node: Node) -> tuple[TensorType, ...] | None:
+def _accept(
+    graph: Graph, types: dict[str, TensorType], node: Node
+) -> tuple[TensorType, ...] | None:
     """Infer a node's output types; None where a value is missing."""
     given = [None if n is None else types[n] for n in node.inputs]
     static = [given[i] for i in node.op.static_positions() if i < len(given)]
@@ -120,7 +131,11 @@ def _fold(
     if lacking(node, given, out) or not (known or node.op.reads_types):
         return None
     zeros = [
-        None if t is None else t.value if t.value is not None else np.broadcast_to(t.dtype.type(0), t.shape)
+        None
+        if t is None
+        else t.value
+        if t.value is not None
+        else np.broadcast_to(t.dtype.type(0), t.shape)
         for t in given
     ]
     return evaluate(node, given, out, zeros)
@@ -187,7 +202,7 @@ def _site(plan: Plan, node: Node, prefix: str) -> _Site:
 
 def _lower(site: _Site, missing: dict[str, None]) -> Sequence[Step]:
     """Return the node's steps by the first lowering that fits; note it where there is none."""
-    form = format_of(site.node.op, tuple(o and o.type for o in site.inputs))
+    form = format_of(site.node.op, tuple(None if o is None else o.type for o in site.inputs))
     key = site.node.op, form
     fitting = [way for way in CPU[key] if way.fits(site)] if key in CPU else []
     if not fitting:

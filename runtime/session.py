@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ir import Array, Graph, InputError, TensorType
 from .context import Context
-from .interpreter import check_feed, check_names, check_supported, initial_states
+from .interpreter import check_feed, check_graph, check_names, initial_states
 from .plan import Plan, make_plan
 
 KEPT = 16  # plans that are remembered, for inputs of different shapes
@@ -23,17 +23,23 @@ class _Part:
 
     def __init__(self, plan: Plan, session: Session) -> None:
         self.plan, self.session = plan, session
-        self.contexts = [Context(plan)]
+        self.contexts = [Context(plan, session.split_from)]
         self.tails = OrderedDict[bytes, Session]()
         wanted = (*plan.graph.outputs, *(s.successor for s in plan.graph.states))
         self.known = tuple(n for n in wanted if n in plan.known)
-        self.empty = tuple(n for n in wanted if n in plan.types and not plan.types[n].size)
+        crossing = {n for node in plan.rest for n in node.inputs if n is not None}
+        wanted = tuple(dict.fromkeys((*wanted, *plan.needed, *sorted(crossing))))
+        self.empty = tuple(
+            n for n in wanted if n not in plan.known and n in plan.types and not plan.types[n].size
+        )
 
-    def run(self, feeds: Mapping[str, Array], out: Mapping[str, Array], every: bool) -> dict[str, Array]:
+    def run(
+        self, feeds: Mapping[str, Array], out: Mapping[str, Array], every: bool
+    ) -> dict[str, Array]:
         try:
             context = self.contexts.pop()
         except IndexError:
-            context = Context(self.plan)
+            context = Context(self.plan, self.session.split_from)
         try:
             values = context.run(feeds, out)
             if every:
@@ -97,12 +103,20 @@ class Session:
         threads: how many threads share the work of a run; results do not depend on it.
         reuse: whether tensors share memory; off, every intermediate can be read (`run_all`).
         fold: whether nodes that depend on constants alone are computed when planning.
+        split_from: bytes that a run must read and write before it is worth waking other threads.
     """
 
     def __init__(
-        self, graph: Graph, threads: int = 1, *, reuse: bool = True, fold: bool = True
+        self,
+        graph: Graph,
+        threads: int = 1,
+        *,
+        reuse: bool = True,
+        fold: bool = True,
+        split_from: int = 1 << 17,
     ) -> None:
-        check_supported(graph)
+        check_graph(graph)
+        self.split_from = split_from
         self.graph, self.threads, self.reuse, self.fold = graph, threads, reuse, fold
         self.lock = threading.RLock()
         self._state_lock = threading.RLock()
@@ -120,7 +134,9 @@ class Session:
 
     def like(self, graph: Graph) -> Session:
         """Return a session for another graph with the settings of this one."""
-        return Session(graph, self.threads, reuse=self.reuse, fold=self.fold)
+        return Session(
+            graph, self.threads, reuse=self.reuse, fold=self.fold, split_from=self.split_from
+        )
 
     def reset(self) -> None:
         """Go back to the initial states."""
@@ -169,16 +185,16 @@ class Session:
         with self._state_lock:
             given = {**arrays, **self._states}
             values = self.compute(given, usable, every)
-            self._states = {
-                s.tensor: values[s.successor] for s in self.graph.states
-            }
+            self._states = {s.tensor: values[s.successor] for s in self.graph.states}
         return values
 
     def _usable(self, arrays: Mapping[str, Array], out: Mapping[str, Array]) -> dict[str, Array]:
         """Return those of the caller's arrays that kernels may write to directly."""
         unknown = [n for n in out if n not in self._ends]
         if unknown:
-            raise InputError(f"out: unknown {', '.join(unknown)}; there are {', '.join(self._ends)}")
+            raise InputError(
+                f"out: unknown {', '.join(unknown)}; there are {', '.join(self._ends)}"
+            )
         plan = self._part({**arrays, **self._states}).plan
         usable = {}
         for name, array in out.items():
@@ -192,9 +208,9 @@ class Session:
             others = [*arrays.values(), *(a for n, a in out.items() if n != name)]
             states = {s.successor for s in self.graph.states}
             flags = array.flags
-            if (flags.c_contiguous and flags.aligned and flags.writeable and name not in states) and not any(
-                np.may_share_memory(array, other) for other in others
-            ):
+            if (
+                flags.c_contiguous and flags.aligned and flags.writeable and name not in states
+            ) and not any(np.may_share_memory(array, other) for other in others):
                 usable[name] = array
         return usable
 
@@ -219,7 +235,7 @@ class Session:
 
     def _part(self, arrays: Mapping[str, Array]) -> _Part:
         """Return the plan for these inputs, made now or before."""
-        key = tuple(a.shape for a in arrays.values())
+        key: tuple[Any, ...] = tuple(a.shape for a in arrays.values())
         if self._static:
             key += tuple(arrays[n].tobytes() for n in self._static)
         part = self._parts.get(key)

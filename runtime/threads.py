@@ -46,13 +46,15 @@ class Crew:
         self._control = aligned(8 * driver.WORKER_WORDS * size)
         self._sync = aligned(8 * driver.SYNC_WORDS * (size + 1))
         self._busy = threading.Lock()
-        self._wake = [threading.Semaphore(0) for _ in range(size)]
+        self._wake = [threading.Lock() for _ in range(size)]  # held, but for a moment at a wake-up
         self._job = np.zeros(3, np.int64)
         (self._drive,) = addresses([driver.drive])
         self._serve = callable_of(driver.serve)
         # `publish` is short: keeping the GIL is cheaper than letting go of it.
         kind = ctypes.PYFUNCTYPE(*[ctypes.c_int64] * 4)
         self._publish = kind(addresses([driver.publish])[0])
+        for lock in self._wake:
+            lock.acquire()
         for worker in range(1, size):
             threading.Thread(
                 target=self._work, args=(worker,), name=f"litegold-{worker}", daemon=True
@@ -89,7 +91,10 @@ class Crew:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.dismiss()
 
