@@ -1,0 +1,24 @@
+"""Envelope of the range."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ir import Array
+from ...refimpl.fill import range
+from ..tables import ENVELOPE
+
+U = 2.0**-24  # unit roundoff of float32
+
+
+@ENVELOPE.of(range)
+def range_envelope(start: Array, limit: Array, delta: Array) -> Array:
+    """Element i is reached by i additions, or by one product and one addition.
+
+    All partial sums lie between start and y_i; each of the i additions errs by U times its result, and the
+    reference by one rounding: (i + 1) U max(|start|, |y_i|). A product i delta is at most twice that maximum, so
+    the second way errs by 3 U of it, and the sum of both covers i = 0, 1, too. (1 + U)^i stays below 1.01.
+    """
+    y = range(start, limit, delta).astype(np.float64)
+    i = np.arange(y.size)
+    return np.where(i > 0, 1.01 * (i + 3) * U * np.maximum(abs(float(start)), np.abs(y)), 0.0)

@@ -1,0 +1,34 @@
+"""Second oracles of the operators whose elements come from a rule."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from ...refimpl.fill import fill, range
+from ..cells import Cells
+from ..tables import EXACT
+from .binary32 import f32
+
+
+@EXACT.of(fill)
+def exact_fill(dims: Cells, value: Cells) -> Cells:
+    """The same everywhere."""
+    return Cells.full(dims.values, value.values[0])
+
+
+@EXACT.of(range)
+def exact_range(start: Cells, limit: Cells, delta: Cells) -> Cells:
+    """Steps are added exactly; the number of floats is found in float32."""
+    first, last, step = start.values[0], limit.values[0], delta.values[0]
+    if isinstance(first, float):
+        count = math.ceil(abs(f32(f32(last - first) / step)))
+    else:
+        count = math.ceil(Fraction(abs(last - first), abs(step)))
+    values, value = [], Fraction(first)
+    while len(values) < count:
+        values.append(value)
+        value += Fraction(step)
+    if count and isinstance(first, float) and first == 0:
+        values[0] = first + 0 * step  # the sign of zero
+    return Cells((count,), values)
