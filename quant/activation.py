@@ -93,15 +93,16 @@ def lookup(function: Callable[[F32], Array], x: Quantized, out: TensorType) -> A
     """Apply a float32 function to every stored byte, as the look-up tables of LiteRT are filled.
 
     Dequantize, apply, multiply by the float32 reciprocal of the output's scale, round half away from
-    zero, add the zero point, clamp (common.h, LUTPopulateInt8). `function` is rounded once; a C library
-    whose float32 function errs may differ in the rare entry that lies next to a half.
+    zero, add the zero point, clamp (common.h, LUTPopulateInt8). A NaN becomes 0. `function` is rounded
+    once; a C library whose float32 function errs may differ in the rare entry that lies next to a half.
     """
     y = output_of(out)
     real = x.scale * centred(x).astype(np.float32)
     with np.errstate(all="ignore"):
         steps = function(real).astype(np.float32) * (np.float32(1) / y.scale)
         rounded = round_half_away(steps).astype(np.float32)
-        return saturated(to_int32(rounded + np.float32(y.zero_point)), out)
+        stored = np.nan_to_num(rounded + np.float32(y.zero_point), nan=0.0)
+    return saturated(stored, out)
 
 
 _RELUS = {relu: "relu", relu6: "relu6", relu_n1_to_1: "relu_n1_to_1"}

@@ -49,7 +49,7 @@ class LocalLiteRT:
             self.interpreter.allocate_tensors()
             self.shapes |= changed
         for index, array in feeds.items():
-            self.interpreter.set_tensor(index, np.ascontiguousarray(array))
+            self.interpreter.set_tensor(index, np.asarray(array, order="C"))
 
     def reset(self) -> None:
         """Set the states to their start."""

@@ -14,8 +14,10 @@ from hypothesis.strategies import SearchStrategy
 
 from ...ir import FORMATS, Array, QuantParams
 
-# Kinds of float32 values, the plainest first. The last ones hold NaN, Inf, -0 and subnormals.
+# Kinds of float32 values, the plainest first. SMALL holds NaN, -0 and subnormals; SPECIAL also Inf and the
+# largest numbers, which TFLite's clamp after a sum or product turns into each other.
 FINITE = ("small integers", "uniform", "wide exponents")
+SMALL = ("small values",)
 SPECIAL = ("special values",)
 _BIG = 3.4028235e38
 _SPECIALS = np.array(
@@ -92,6 +94,9 @@ def broadcast_shapes(
 def fill_floats(shape: tuple[int, ...], kind: str, seed: int, scale: float = 4.0) -> Array:
     """Return the float32 array that `kind` and `seed` name; `scale` bounds the uniform kind."""
     rng = np.random.default_rng(seed)
+    if kind == "small values":
+        calm = _SPECIALS[np.isnan(_SPECIALS) | (np.abs(_SPECIALS) < _BIG)]
+        return np.asarray(rng.choice(calm, shape), np.float32)
     if kind == "small integers":
         x: Array = rng.integers(-8, 9, shape).astype(np.float32)
     elif kind == "wide exponents":
@@ -156,7 +161,7 @@ def scales(draw: st.DrawFn, *, low: float = 2.0**-9, high: float = 0.5) -> float
     if kind == "fraction":  # (a power of two) / 255, as calibrated ranges give
         power = 2.0 ** draw(st.integers(first, last))
         return float(np.clip(np.float32(power * 256 / 255), np.float32(low), np.float32(high)))
-    exponent = draw(st.floats(float(np.log2(low)), float(np.log2(high)), width=32))
+    exponent = draw(st.floats(float(np.log2(low)), float(np.log2(high))))
     return float(np.clip(np.float32(2.0**exponent), np.float32(low), np.float32(high)))
 
 

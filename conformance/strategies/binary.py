@@ -1,0 +1,146 @@
+"""Cases of the arithmetic on two tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ...ir import FORMATS, Array, Op
+from ...refimpl.binary import (
+    add,
+    add_n,
+    div,
+    floor_div,
+    floor_mod,
+    maximum,
+    minimum,
+    mul,
+    squared_difference,
+    sub,
+)
+from ...refimpl.binary import pow as pow_op
+from ..case import Case
+from ..tables import CASES
+from .draw import FINITE, SMALL, SPECIAL, arrays, broadcast_shapes, ints, quant_params, shapes
+
+ACTIVATIONS = ("none", "relu", "relu_n1_to_1", "relu6")
+FUSED: tuple[Op[..., Any], ...] = (add, sub, mul, div)
+
+
+def nonzero(x: Array) -> Array:
+    """Return `x` with 1 in place of zeros."""
+    return np.where(x == 0, x.dtype.type(1), x)
+
+
+def _attributes(op: Op[..., Any]) -> st.SearchStrategy[dict[str, str]]:
+    if op not in FUSED:
+        return st.just({})
+    return st.sampled_from(ACTIVATIONS).map(lambda activation: {"activation": activation})
+
+
+@st.composite
+def pair_cases(
+    draw: st.DrawFn, op: Op[..., Any], fmt: str, kinds: tuple[str, ...] = FINITE
+) -> Case:
+    """Cases of `op` on two tensors without quantization."""
+    first, second = draw(broadcast_shapes())
+    if fmt == "f32":
+        x, y = draw(arrays(fmt, first, kinds=kinds)), draw(arrays(fmt, second, kinds=kinds))
+    else:
+        x, y = draw(ints(fmt, first)), draw(ints(fmt, second))
+    return Case(op, (x, y), draw(_attributes(op)))
+
+
+@st.composite
+def divisor_cases(
+    draw: st.DrawFn, op: Op[..., Any], fmt: str, kinds: tuple[str, ...] = FINITE
+) -> Case:
+    """Divisors other than zero; no least integer, whose quotient by -1 traps in other engines."""
+    first, second = draw(broadcast_shapes())
+    if fmt == "f32":
+        x, y = draw(arrays(fmt, first, kinds=kinds)), draw(arrays(fmt, second, kinds=kinds))
+    else:
+        low = int(np.iinfo(FORMATS[fmt]).min) + 1
+        x, y = draw(ints(fmt, first, low=low)), draw(ints(fmt, second))
+    return Case(op, (x, nonzero(y)), draw(_attributes(op)))
+
+
+@st.composite
+def pow_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Powers that are finite, and real."""
+    first, second = draw(broadcast_shapes())
+    if fmt == "s32":
+        x, y = draw(ints(fmt, first, low=-4, high=4)), draw(ints(fmt, second, low=0, high=12))
+    elif draw(st.booleans()):  # any base to a whole exponent
+        x, y = draw(arrays(fmt, first)), draw(ints("s32", second, low=-4, high=4))
+        x, y = np.clip(nonzero(x), -100, 100).astype(np.float32), y.astype(np.float32)
+    else:
+        kinds = ("small integers", "uniform")
+        x, y = draw(arrays(fmt, first, kinds=kinds)), draw(arrays(fmt, second, kinds=kinds))
+        x = np.abs(nonzero(x)) + np.float32(0.125)
+    return Case(pow_op, (x, y))
+
+
+@st.composite
+def quantized_pair_cases(draw: st.DrawFn, op: Op[..., Any], fmt: str) -> Case:
+    """Cases of `op` on two quantized tensors, sometimes of one quantization."""
+    first, second = draw(broadcast_shapes())
+    least = 2.0**-9 if fmt != "s16" else 2.0**-12
+    quant = draw(quant_params(fmt, high=2.0**-4, low=least))
+    other = draw(st.just(quant) | quant_params(fmt, high=2.0**-4, low=least))
+    out = draw(quant_params(fmt, low=2.0**-8))
+    x, y = draw(ints(fmt, first)), draw(ints(fmt, second))
+    return Case(
+        op,
+        (x, y),
+        draw(_attributes(op)),
+        quant=(quant, other),
+        out_dtype=(FORMATS[fmt],),
+        out_quant=(out,),
+    )
+
+
+@st.composite
+def stored_pair_cases(draw: st.DrawFn, op: Op[..., Any], fmt: str) -> Case:
+    """Quantized tensors that are compared as they are stored: all have one quantization."""
+    first, second = draw(broadcast_shapes())
+    quant = draw(quant_params(fmt))
+    x, y = draw(ints(fmt, first)), draw(ints(fmt, second))
+    return Case(op, (x, y), quant=(quant, quant), out_dtype=(FORMATS[fmt],), out_quant=(quant,))
+
+
+@st.composite
+def add_n_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Two to five tensors of one shape."""
+    shape, count = draw(shapes(min_dims=1)), draw(st.integers(2, 5))
+    limits = {} if fmt == "f32" else {"low": -(2**28), "high": 2**28}
+    return Case(add_n, tuple(draw(arrays(fmt, shape, **limits)) for _ in range(count)))
+
+
+for _op in FUSED[:3]:
+    CASES.of((_op, "f32"))(pair_cases(_op, "f32", FINITE + SMALL))
+    CASES.of((_op, "s32"))(pair_cases(_op, "s32"))
+    CASES.of((_op, "s64"))(pair_cases(_op, "s64"))
+    for _fmt in ("s8", "u8", "s16"):
+        CASES.of((_op, _fmt))(quantized_pair_cases(_op, _fmt))
+for _op in (maximum, minimum):
+    CASES.of((_op, "f32"))(pair_cases(_op, "f32", FINITE + SPECIAL))
+    for _fmt in ("s32", "s64"):
+        CASES.of((_op, _fmt))(pair_cases(_op, _fmt))
+    for _fmt in ("s8", "u8", "s16"):
+        CASES.of((_op, _fmt))(stored_pair_cases(_op, _fmt))
+CASES.of((squared_difference, "f32"))(pair_cases(squared_difference, "f32", FINITE + SPECIAL))
+CASES.of((squared_difference, "s32"))(pair_cases(squared_difference, "s32"))
+CASES.of((squared_difference, "s8"))(quantized_pair_cases(squared_difference, "s8"))
+for _op, _formats in (
+    (div, ("f32", "s32")),
+    (floor_div, ("f32", "s8", "s16", "s32")),
+    (floor_mod, ("f32", "s8", "s16", "s32", "s64")),
+):
+    for _fmt in _formats:
+        CASES.of((_op, _fmt))(divisor_cases(_op, _fmt))
+for _fmt in ("f32", "s32"):
+    CASES.of((pow_op, _fmt))(pow_cases(_fmt))
+    CASES.of((add_n, _fmt))(add_n_cases(_fmt))

@@ -1,0 +1,53 @@
+"""Cases of the functions of one tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ...ir import FORMATS, Op
+from ...refimpl.unary import abs as abs_op
+from ...refimpl.unary import ceil, cos, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ...refimpl.unary import round as round_op
+from ..case import Case
+from ..tables import CASES
+from .draw import FINITE, SPECIAL, floats, ints, quant_params, shapes
+
+# How far the uniform kind reaches.
+REACH = {exp: 100.0, sin: 30.0, cos: 30.0, round_op: 8.0}
+
+
+@st.composite
+def float_cases(draw: st.DrawFn, op: Op[..., Any], kinds: tuple[str, ...], reach: float) -> Case:
+    """Cases of `op` on one float32 tensor."""
+    shape = draw(shapes())
+    return Case(op, (draw(floats(shape, kinds=kinds, scale=reach)),))
+
+
+@st.composite
+def int_cases(draw: st.DrawFn, op: Op[..., Any], fmt: str) -> Case:
+    """Cases of `op` on one integer tensor without quantization."""
+    return Case(op, (draw(ints(fmt, draw(shapes()))),))
+
+
+@st.composite
+def quantized_cases(
+    draw: st.DrawFn, op: Op[..., Any], fmt: str, low: float = 2.0**-9, positive: bool = False
+) -> Case:
+    """Cases of `op` on one quantized tensor; `positive` keeps the real numbers at 0 and above."""
+    shape = draw(shapes(min_dims=1))
+    quant = draw(quant_params(fmt))
+    x = draw(ints(fmt, shape, low=quant.zero_point[0] if positive else None))
+    out = draw(st.just(quant) | quant_params(fmt, low=low))
+    return Case(op, (x,), quant=(quant,), out_dtype=(FORMATS[fmt],), out_quant=(out,))
+
+
+for _op in (abs_op, ceil, cos, exp, floor, log, round_op, rsqrt, sin, sqrt, square, neg):
+    CASES.of((_op, "f32"))(float_cases(_op, FINITE + SPECIAL, REACH.get(_op, 4.0)))
+for _op, _fmt in ((abs_op, "s32"), (neg, "s32"), (neg, "s64")):
+    CASES.of((_op, _fmt))(int_cases(_op, _fmt))
+for _op, _fmt in ((abs_op, "s8"), (abs_op, "s16"), (log, "s8"), (exp, "s8")):
+    CASES.of((_op, _fmt))(quantized_cases(_op, _fmt))
+for _op, _fmt in ((rsqrt, "s8"), (sqrt, "s8"), (sqrt, "s16")):
+    CASES.of((_op, _fmt))(quantized_cases(_op, _fmt, positive=True))
