@@ -78,7 +78,7 @@ class Context:
                 t = self.plan.types[name]
                 results[name] = out[name] if name in out else np.empty(t.shape, t.dtype)
                 self._bind(name, results[name])
-        failure = self._walk()
+        failure = self.walk()
         if failure != driver.NONE:
             step, code = divmod(failure, 256)
             reason = CODES.get(code, f"the kernel returned {code}")
@@ -88,7 +88,8 @@ class Context:
                 results[name] = view.copy()
         return results
 
-    def _walk(self) -> int:
+    def walk(self) -> int:
+        """Run the kernels on what is in place; return what `driver.drive` returns."""
         if self._crew and self._crew.try_hire():
             with self._crew:
                 self._crew.start(self._job_address, self.threads)

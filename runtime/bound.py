@@ -1,0 +1,37 @@
+"""A plan with its inputs in place, to be run again and again: what is timed when feeding is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..ir import Array, RunError, UnsupportedError
+from ..jit_kernels import driver
+from .context import Context
+from .session import Session
+
+
+class Bound:
+    """The plan of `session` for `feeds`; calling it runs the kernels, nothing else.
+
+    Outputs stay where the plan leaves them. States start from the session's and are not carried on.
+    """
+
+    def __init__(self, session: Session, feeds: Mapping[str, Array]) -> None:
+        plan = session.plan(feeds)
+        if plan.rest:
+            raise UnsupportedError(
+                f"{plan.graph.name or 'the network'}: its shapes depend on values that the run makes, "
+                "so there is no one plan that could be repeated"
+            )
+        # Kernels may read these arrays where they are: they must outlive the plan.
+        self._feeds = {n: np.ascontiguousarray(a) for n, a in feeds.items()}
+        self._states = {s.tensor: s.initial.copy() for s in session.graph.states}
+        self.context = Context(plan, session.split_from)
+        self._results = self.context.run({**self._feeds, **self._states}, {})
+
+    def __call__(self) -> None:
+        """Run the kernels once more."""
+        if self.context.walk() != driver.NONE:
+            raise RunError(f"{self.context.plan.graph.name}: a kernel failed")
