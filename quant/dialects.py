@@ -49,7 +49,6 @@ class Requantization:
 
 FIXED = Requantization()
 FIXED_F32 = Requantization(product="f32")
-FIXED_INT64 = Requantization(rounding="int64")
 REAL = Requantization(rounding="real")
 
 # TFLite's reference kernels, as LiteRT 2.3 runs them (BUILTIN_REF). Its int8 and uint8 fully connected kernels
@@ -57,15 +56,12 @@ REAL = Requantization(rounding="real")
 REQUANTIZATION: dict[tuple[str, str, str], Requantization] = {
     ("tflite", "conv2d", "s8"): FIXED,
     ("tflite", "conv2d", "u8"): FIXED_F32,
-    ("tflite", "conv2d", "s16"): FIXED_INT64,
     ("tflite", "depthwise_conv2d", "s8"): FIXED,
     ("tflite", "depthwise_conv2d", "u8"): FIXED_F32,
-    ("tflite", "depthwise_conv2d", "s16"): FIXED_INT64,
     ("tflite", "conv2d_transpose", "s8"): FIXED,
     ("tflite", "conv2d_transpose", "u8"): FIXED_F32,
     ("tflite", "fully_connected", "s8"): REAL,
     ("tflite", "fully_connected", "u8"): REAL,
-    ("tflite", "fully_connected", "s16"): REAL,
 }
 
 

@@ -15,7 +15,7 @@ from .rule import INT8, Quantized
 F32 = NDArray[np.float32]
 
 
-@INT8.of((fully_connected, "s8"), (fully_connected, "u8"), (fully_connected, "s16"))
+@INT8.of((fully_connected, "s8"), (fully_connected, "u8"))
 def fully_connected_int8(
     x: Quantized,
     w: Quantized,
@@ -29,7 +29,7 @@ def fully_connected_int8(
     """Sum (qx - zx)(qw - zw) and the bias in int32 and multiply by the float64 scale, rounded once.
 
     LiteRT's reference kernels take no fixed-point multiplier here (fully_connected.h). Weights with scales
-    by row have zw = 0. An s16 input is s16 x s8 with a 32-bit bias.
+    by row have zw = 0.
     """
     sums = fully_connected_sums(centered(x), centered(w), keep_dims)
     return requantize_output(
