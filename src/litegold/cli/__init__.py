@@ -12,17 +12,23 @@ from ..ir import LitegoldError
 
 app = typer.Typer(
     name="litegold",
-    help="The executable specification of on-device inference.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+@app.callback()
+def _verbs() -> None:
+    """The executable specification of on-device inference."""
+
+
 def main() -> None:
     """Run the command line; a `LitegoldError` becomes one line on stderr and exit code 2."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    verbs = [module.name for module in pkgutil.iter_modules(__path__)]
+    asked = [verb for verb in verbs if verb in sys.argv[1:2]]
+    for verb in asked or verbs:  # one verb does not wait for what the others import
+        importlib.import_module(f"{__name__}.{verb}")
     try:
         app()
     except LitegoldError as error:

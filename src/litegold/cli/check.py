@@ -60,19 +60,24 @@ def check(
 
 def show(report: Report) -> None:
     """Print a row a tensor, then the sum."""
-    table = Table(title=f"{report.model}: {report.subject}, {report.runs} inputs")
-    for heading in ("#", "layer", "operator", "type", "shape"):
-        table.add_column(heading, overflow="ellipsis", max_width=40, no_wrap=True)
-    for heading in ("worst difference", "bound"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict")
+    table = Table(title=f"{report.model}: {report.subject}, {report.runs} inputs", expand=True)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("layer", overflow="ellipsis", no_wrap=True, ratio=1, min_width=12)
+    for heading in ("operator", "type", "shape"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("worst", "bound"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for i, row in enumerate(report.rows):
-        bound = "exact" if row.bound == 0 else f"{row.bound:.2e}"
-        verdict = "[green]ok" if row.ok else f"[red]WRONG: {row.reason}"
+        bound = "exact" if row.bound == 0 else f"{row.bound:.1e}"
+        worst = f"{row.worst:.1e}" if row.worst else "0"
         shape = "x".join(map(str, row.shape)) or "scalar"
-        cells = (str(i), row.tensor, row.operator, row.format, shape)
-        table.add_row(*cells, f"{row.worst:.2e}" if row.worst else "0", bound, verdict)
+        verdict = "[green]ok" if row.ok else "[red]WRONG"
+        table.add_row(str(i), row.tensor, row.operator, row.format, shape, worst, bound, verdict)
     screen.out.print(table)
+    for row in report.rows:
+        if not row.ok:
+            screen.out.print(f"{row.tensor} ({row.node}): {row.reason}", style="red", markup=False)
     wrong = sum(not row.ok for row in report.rows)
     line = f"{len(report.rows)} tensors, {wrong} wrong"
     if report.outputs_ok is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-out = Console()
+# A file or a pipe has no width: tables are then laid out for 120 columns.
+out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
 
