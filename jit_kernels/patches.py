@@ -28,24 +28,26 @@ def geometry(
     return np.array([*sizes, x[3] if depth is None else depth], np.int64)
 
 
-def _runs(
-    v: Vectors, count: Value, widths: tuple[int, ...], do: Callable[[Value, int], None]
-) -> None:
-    """Call `do(index, width)` so that all of `count` elements are met, some of them twice."""
-    width, *narrower = widths
-    if width == 1:
-        v.carry(count, [], lambda i: do(i, 1) or [])
-        return
-    with v.b.if_else(v.b.icmp_signed(">=", count, v.const(width))) as (wide, narrow):
-        with wide:
-            last = v.b.sub(count, v.const(width))
-            v.carry(v.b.sdiv(last, v.const(width)), [], lambda i: do(v.mul(i, width), width) or [])
-            # The rounds above leave between one and two widths.
-            rest = v.mul(v.b.sdiv(last, v.const(width)), width)
-            do(rest, width)
-            do(last, width)
-        with narrow:
-            _runs(v, count, tuple(narrower), do)
+def runs(v: Vectors, count: Value, widths: tuple[int, ...], do: Callable[[Value, int], None]) -> None:
+    """Call `do(index, width)` so that all of `count` elements are met, the last of them perhaps twice."""
+    done = v.const(0)
+    for width in widths:
+        rounds = v.b.sdiv(v.b.sub(count, done), v.const(width))
+        start = done
+
+        def body(i: Value, start: Value = start, width: int = width) -> list[Value]:
+            do(v.add(start, v.mul(i, width)), width)
+            return []
+
+        v.carry(rounds, [], body)
+        done = v.add(start, v.mul(rounds, width))
+    with v.when(v.b.icmp_signed("<", done, count)):
+        last = v.b.sub(count, v.const(widths[-1]))
+        with v.b.if_else(v.b.icmp_signed(">=", last, v.const(0))) as (overlap, short):
+            with overlap:
+                do(last, widths[-1])
+            with short:
+                v.carry(count, [], lambda i: do(i, 1) or [])  # type: ignore[func-returns-value]
 
 
 @tile("copy_words", inline=True)
@@ -56,21 +58,21 @@ def copy_words(v: Vectors, to: I64, source: I64, count: I64) -> None:
         at = v.mul(i, 4)
         v.store(v.load("s32", source, at, width), to, at)
 
-    _runs(v, count, (v.lanes, 4, 1) if v.lanes > 4 else (4, 1), do)
+    runs(v, count, (v.lanes, 4) if v.lanes > 4 else (4,), do)
 
 
 @tile("clear_words", inline=True)
 def clear_words(v: Vectors, to: I64, count: I64) -> None:
     """Set 32-bit elements to zero."""
     zero = lambda i, width: v.store(v.full("s32", 0, width), to, v.mul(i, 4))  # noqa: E731
-    _runs(v, count, (v.lanes, 1), zero)
+    runs(v, count, (v.lanes,), zero)
 
 
 @tile("clear_halves", inline=True)
 def clear_halves(v: Vectors, to: I64, count: I64) -> None:
     """Set 16-bit elements to zero."""
     zero = lambda i, width: v.store(v.full("s16", 0, width), to, v.mul(i, 2))  # noqa: E731
-    _runs(v, count, (2 * v.lanes, 1), zero)
+    runs(v, count, (2 * v.lanes,), zero)
 
 
 @tile("widen_bytes", inline=True)
@@ -83,7 +85,7 @@ def widen_bytes(v: Vectors, to: I64, source: I64, count: I64, flip: I64, zero: I
         x = v.b.sub(v.widen(x, "s16", signed=False), v.splat(offset, width))
         v.store(x, to, v.mul(i, 2))
 
-    _runs(v, count, (2 * v.lanes, 8, 1) if v.lanes > 4 else (8, 1), do)
+    runs(v, count, (2 * v.lanes, 8) if v.lanes > 4 else (8,), do)
 
 
 @inlined

@@ -217,17 +217,20 @@ class Vectors:
 
     def high_mul(self, a: Value, b: Value) -> Value:
         """Return (a b + 2**30) >> 31 of int32, exact in 64 bits: gemmlowp's high product for b >= 0."""
-        count = a.type.count
-        halves = []
-        for first in (0, 1):
-            x, y = (
-                self.widen(self.shuffle(z, z, range(first, count, 2)), "s64", True) for z in (a, b)
-            )
-            sums = self.b.add(self.b.mul(x, y), self.full("s64", 1 << 30, count // 2))
-            high = self.b.ashr(sums, self.full("s64", 31, count // 2))
-            halves.append(self.b.trunc(high, self.vector("s32", count // 2)))
-        order = [i // 2 + (count // 2 if i % 2 else 0) for i in range(count)]
-        return self.shuffle(*halves, order)
+        lanes = a.type.count
+        if lanes == 1:
+            wide = self.b.mul(*(self.widen(x, "s64", True) for x in (a, b)))
+            wide = self.b.ashr(self.b.add(wide, self.full("s64", 1 << 30, 1)), self.full("s64", 31, 1))
+            return self.b.trunc(wide, a.type)
+        # Even and odd elements as the halves of 64-bit ones: what x86 multiplies without a shuffle.
+        kind, half = self.vector("s64", lanes // 2), self.full("s64", 32, lanes // 2)
+        pairs = [self.b.bitcast(x, kind) for x in (a, b)]
+        even = self.b.mul(*(self.b.ashr(self.b.shl(x, half), half) for x in pairs))
+        odd = self.b.mul(*(self.b.ashr(x, half) for x in pairs))
+        even, odd = (self.b.add(x, self.full("s64", 1 << 30, lanes // 2)) for x in (even, odd))
+        low = self.b.bitcast(self.b.lshr(even, self.full("s64", 31, lanes // 2)), a.type)
+        high = self.b.bitcast(self.b.shl(odd, self.full("s64", 1, lanes // 2)), a.type)
+        return self.shuffle(low, high, [i + lanes * (i % 2) for i in range(lanes)])
 
     def shift_rounding(self, x: Value, places: Value) -> Value:
         """Return x / 2**places of int32, to nearest, halves away from zero: gemmlowp's RoundingDivideByPOT."""
