@@ -109,7 +109,7 @@ class Emitted:
     """
 
     def __init__(self, signature: str, emit: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, emit)  # type: ignore[arg-type]
+        functools.update_wrapper(self, emit)
         self.emit = emit
         result, _, parameters = signature.rstrip(")").partition("(")
         self.result = result
