@@ -110,6 +110,7 @@ class _Reader:
         if len(set(fed)) != len(fed):
             raise FormatError("graph inputs: a tensor is listed twice")
         work = self.workspace
+        self._forget_empty(fed)
         inputs = tuple(n for n in fed if n not in work.constants)
         work.states = {n: n for n in self.tensors.variables if n not in inputs}
         self.ready = {*work.constants, *inputs, *work.states}
@@ -153,6 +154,15 @@ class _Reader:
             own = (entry.CustomCode() or b"").decode("utf-8", "backslashreplace")
             return own or "CUSTOM", entry.Version(), False
         return name or f"operator code {number}", entry.Version(), name is not None
+
+    def _forget_empty(self, fed: Sequence[str]) -> None:
+        """Tensors without elements count as stored, except those that are fed or computed."""
+        operators = (self.subgraph.Operators(i) for i in range(self.subgraph.OperatorsLength()))
+        computed = (n for o in operators for n in self._list(o, "Outputs", "operator outputs"))
+        for name in {*fed, *computed}:
+            if name in self.workspace.constants and not self.workspace.constants[name].size:
+                del self.workspace.constants[name]
+                self.workspace.tensors[name] = self.workspace.tensors[name].without_value()
 
     def _list(self, table: Any, field: str, where: str) -> tuple[str, ...]:
         """Return the names that a vector of tensor indices stands for."""
