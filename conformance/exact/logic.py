@@ -1,0 +1,58 @@
+"""Second oracles of comparisons and logical operators."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from ...refimpl.logic import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+)
+from ..cells import Cells
+from ..tables import EXACT, EXACT_INT8
+from .binary import paired
+from .fixed import scaled, tensor_scale
+from .unary import Outputs, Quants, each
+
+COMPARISONS: dict[Any, Callable[[Any, Any], bool]] = {
+    equal: operator.eq,
+    not_equal: operator.ne,
+    greater: operator.gt,
+    greater_equal: operator.ge,
+    less: operator.lt,
+    less_equal: operator.le,
+}
+
+
+def _comparison(
+    compare: Callable[[Any, Any], bool],
+) -> tuple[Callable[[Cells, Cells], Cells], Callable[..., Cells]]:
+    def exact(x: Cells, y: Cells) -> Cells:
+        return paired(compare, x, y)
+
+    def exact_int(x: Cells, y: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
+        (sx, zx), (sy, zy) = map(tensor_scale, quant[:2])
+        return paired(
+            lambda v, w: compare(scaled((v - zx) << 8, sx), scaled((w - zy) << 8, sy)), x, y
+        )
+
+    return exact, exact_int
+
+
+for _op, _compare in COMPARISONS.items():
+    _exact, _exact_int = _comparison(_compare)
+    EXACT.of(_op)(_exact)
+    EXACT_INT8.of((_op, "s8"), (_op, "u8"))(_exact_int)
+
+EXACT.of(logical_and)(lambda x, y: paired(lambda v, w: v and w, x, y))
+EXACT.of(logical_or)(lambda x, y: paired(lambda v, w: v or w, x, y))
+EXACT.of(logical_not)(lambda x: each(operator.not_, x))
