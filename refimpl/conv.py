@@ -39,6 +39,15 @@ def _overlap(size: int, count: int, stride: int, offset: int) -> Slices:
     return slice(first, stop), slice(begin, begin + (stop - first - 1) * stride + 1, stride)
 
 
+def _places(size: int, count: int, kernel: int, stride: int, pad: int, dilation: int) -> range:
+    """Return the places of a window at which any of the windows has an element.
+
+    A file may claim a kernel of any size; the padding that comes with it must not be walked.
+    """
+    first = max(0, -(-(pad - (count - 1) * stride) // dilation))
+    return range(first, min(kernel, (size - 1 + pad) // dilation + 1))
+
+
 def taps(
     size: Pair, count: Pair, kernel: Pair, stride: Pair, pad: Pad, dilation: Pair = (1, 1)
 ) -> Iterator[tuple[Pair, Slices, Slices]]:
@@ -46,9 +55,10 @@ def taps(
 
     A padded place is no element, so that what is gathered never contains padding.
     """
-    for p in range(kernel[0]):
+    columns = _places(size[1], count[1], kernel[1], stride[1], pad[2], dilation[1])
+    for p in _places(size[0], count[0], kernel[0], stride[0], pad[0], dilation[0]):
         i, y = _overlap(size[0], count[0], stride[0], p * dilation[0] - pad[0])
-        for q in range(kernel[1]):
+        for q in columns:
             j, x = _overlap(size[1], count[1], stride[1], q * dilation[1] - pad[2])
             yield (p, q), (i, j), (y, x)
 

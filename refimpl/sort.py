@@ -65,5 +65,5 @@ def unique(x: Array, *, to: str = "s32") -> tuple[Array, Array]:
     """
     seen: dict[object, int] = {}
     positions = [seen.setdefault(value, len(seen)) for value in x.tolist()]
-    first = [positions.index(i) for i in range(len(seen))]
+    first = np.unique(positions, return_index=True)[1]
     return x[first], np.array(positions, FORMATS[to])

@@ -61,58 +61,16 @@ def small():
     return Graph(nodes, ("x",), ("z",), types, constants, name="small")
 
 
-# The child loads what it is sent: "truncate", "flip" or "swap" of a file, from a range of seeds.
-CHILD = """
-import json, random, resource, sys, time
-from litegold import formats
-from litegold.ir import LitegoldError
-
-def mutant(data, seed):
-    draw = random.Random(seed)
-    if seed % 4 == 0:
-        return data[:draw.randrange(len(data))]
-    out = bytearray(data)
-    # Half of the damage goes where the structure is: the end of what flatbuffers write first.
-    limit = len(data) if seed % 2 else min(len(data), 4096)
-    for _ in range(draw.choice((1, 1, 1, 2, 8))):
-        at = draw.randrange(limit) if draw.random() < 0.5 else len(data) - 1 - draw.randrange(limit)
-        if seed % 4 == 3:
-            out[at] = draw.choice((0, 1, 127, 128, 255))
-        else:
-            out[at] ^= 1 << draw.randrange(8)
-    return bytes(out)
-
-report = {"loaded": 0, "refused": 0, "wrong": [], "slowest": 0.0}
-path, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-data = open(path, "rb").read()
-for seed in range(first, last):
-    start = time.perf_counter()
-    print(seed, file=sys.stderr, flush=True)
-    try:
-        formats.load(mutant(data, seed))
-        report["loaded"] += 1
-    except LitegoldError as error:
-        report["refused"] += 1
-        if len(str(error)) < 10:
-            report["wrong"].append([seed, f"says nothing: {error!r}"])
-    except BaseException as error:
-        report["wrong"].append([seed, repr(error)])
-    report["slowest"] = max(report["slowest"], time.perf_counter() - start)
-report["bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps(report))
-"""
-
-
-def load_mutants(path, first, last):
-    """Load mutants of a file in a child process and return its report."""
+def report_of(path, first, last, *backends):
+    """Load mutants of a file in a child process, run them on `backends`, and return its report."""
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path), str(first), str(last)],
+        [sys.executable, ROOT / "tests" / "mutants.py", path, str(first), str(last), *backends],
         capture_output=True,
         text=True,
         check=False,
         timeout=SECONDS_A_FILE * (last - first),
     )
-    assert done.returncode == 0, f"seed {done.stderr.split()[-1:]}: exit {done.returncode}"
+    assert done.returncode == 0, f"exit {done.returncode} at seed {done.stderr[-999:]}"
     return json.loads(done.stdout)
 
 
@@ -132,13 +90,13 @@ def sources(tmp_path):
 
 def test_mutants_are_harmless(tmp_path):
     for path in sources(tmp_path):
-        assert_harmless(load_mutants(path, 0, 100))
+        assert_harmless(report_of(path, 0, 100))
 
 
 @pytest.mark.long
 def test_ten_thousand_mutants_are_harmless(tmp_path):
     for path in sources(tmp_path):
-        assert_harmless(load_mutants(path, 100, 3500))
+        assert_harmless(report_of(path, 100, 3500))
 
 
 def test_every_truncation_is_refused():
@@ -326,6 +284,6 @@ def test_huge_options_are_refused_at_once(data):
 def test_a_label_bomb_is_cut():
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("labels.txt", b"\n" * (64 << 20))
+        file.writestr("labels.txt", b"\n" * (8 << 20))
     labels = formats.load(tflite.write(small()) + archive.getvalue()).metadata["labels"]
     assert len(labels) == 1 << 20
