@@ -9,7 +9,6 @@ import numpy as np
 
 from ..ir import Array
 from ..refimpl.activation import ACTIVATIONS
-from ..refimpl.conv import conv2d
 from ..refimpl.matmul import fully_connected
 from .gemm import PANEL, ROWS, f32_block, f32_rows_of_one, pack, pad_columns
 from .kernel import F32, F64, I64, OK, S64, kernel, share
@@ -114,7 +113,6 @@ def limits(activation: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-@lowers((conv2d, "f32"))
 def lower_f32_conv2d(site: Site) -> list[Step]:
     """A group at a time. Windows are copied, unless they are single places one after the other."""
     x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]

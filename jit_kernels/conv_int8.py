@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Op, QuantParams, TensorType
+from ..ir import Array, QuantParams, TensorType
 from ..quant.activation import activation_range
 from ..quant.dialects import conv_multipliers, real_multipliers, requantization
-from ..refimpl.conv import conv2d
 from ..refimpl.matmul import fully_connected
 from .conv import rows_of_a_block, shifted
 from .gemm import PANEL, ROWS
@@ -176,6 +175,22 @@ def table_of(site: Site, bias: Array, first: int, n: int, channels: int) -> Arra
     return fixed_table(bias, multiplier[first : first + n], shift[first : first + n])
 
 
+def fixed_channels(site: Site, channels: int) -> tuple[Array, Array]:
+    """Return the multiplier and the shift of each output channel."""
+    x = site.inputs[0]
+    assert x is not None
+    how = requantization(site.node.op, x.type.format, site.node.dialect)
+    return conv_multipliers(*quants(site), channels, how)
+
+
+def conv_table(site: Site, bias: Array) -> Array:
+    """Return rows of bias, multiplier, left and right shift by channel, not cut into panels."""
+    multiplier, shift = fixed_channels(site, len(bias))
+    return np.stack([bias, multiplier, np.maximum(shift, 0), np.maximum(-shift, 0)]).astype(
+        np.int32
+    )
+
+
 def ending(site: Site, activation: str) -> tuple[int, int, int]:
     """Return the least and the largest stored output, and its zero point."""
     y = site.outputs[0].type
@@ -240,9 +255,6 @@ def lower_q8_fully_connected(site: Site) -> list[Step]:
     return [*packing, step]
 
 
-def _enter(op: Op[..., Any], build: Any, rounding: str) -> None:
-    CPU.of((op, "s8"), (op, "u8"))((Lowering(build, quantized(rounding)),))
-
-
-_enter(conv2d, lower_q8_conv2d, "twice")
-_enter(fully_connected, lower_q8_fully_connected, "real")
+CPU.of((fully_connected, "s8"), (fully_connected, "u8"))(
+    (Lowering(lower_q8_fully_connected, quantized("real")),)
+)

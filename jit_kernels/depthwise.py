@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir import Array
-from ..refimpl.conv import depthwise_conv2d
 from .conv import limits
 from .kernel import F64, I64, OK, S64, inlined, kernel, share
-from .lowering import Site, Step, lowers
+from .lowering import Site, Step
 from .patches import geometry, runs
 from .simd import Value, Vectors, tile
 
@@ -112,12 +111,6 @@ def offsets(g: Array, size: int) -> Array:
     return ((rows * dy * width + columns * dx) * channels * size).ravel().astype(np.int64)
 
 
-def finite(*values: Array | None) -> bool:
-    """Whether padding may be multiplied: all weights are known and finite."""
-    return all(v is not None and np.isfinite(v).all() for v in values)
-
-
-@lowers((depthwise_conv2d, "f32"))
 def lower_f32_depthwise(site: Site) -> list[Step]:
     """In place: the layout of the weights is what the tile wants."""
     x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]

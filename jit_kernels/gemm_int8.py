@@ -110,7 +110,9 @@ def _tile(rows: int, vectors: int, rounding: str) -> Tile:
 
         acc = v.carry(pairs, starts * rows, step)
         requantize = Requantizer(v, rounding, low, high, zero)
-        constants = [requantize.constants(table, 4 * v.lanes * j, 4 * panel) for j in range(vectors)]
+        constants = [
+            requantize.constants(table, 4 * v.lanes * j, 4 * panel) for j in range(vectors)
+        ]
         out = [
             [requantize(acc[r * vectors + j], constants[j]) for j in range(vectors)]
             for r in range(rows)
