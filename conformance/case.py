@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..ir import Array, Graph, Node, Op, QuantParams, TensorType, format_of
+from ..ir import Array, Graph, Node, Op, QuantParams, State, TensorType, format_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Case:
         out_quant: quantization of each output, likewise.
         constant: positions of inputs which a model file stores (weights, biases, axes, shapes);
             the others are fed at run time.
+        states: (input, output) positions of each state and its successor.
     """
 
     op: Op[..., Any]
@@ -30,6 +31,7 @@ class Case:
     out_dtype: tuple[Any, ...] = ()
     out_quant: tuple[QuantParams | None, ...] = ()
     constant: frozenset[int] = frozenset()
+    states: tuple[tuple[int, int], ...] = ()
 
     @property
     def types(self) -> tuple[TensorType | None, ...]:
@@ -75,6 +77,17 @@ class Case:
             tensors=tensors,
             constants=constants,  # type: ignore[arg-type]
             name=self.op.__name__,
+        )
+
+    def linked(self) -> Graph:
+        """Return `graph()` with its states kept inside, from the values in `args` on, as model files do."""
+        graph, successors = self.graph(), {f"x{i}": f"y{o}" for i, o in self.states}
+        feeds = self.feeds()
+        return replace(
+            graph,
+            inputs=tuple(n for n in graph.inputs if n not in successors),
+            outputs=tuple(n for n in graph.outputs if n not in successors.values()),
+            states=tuple(State(n, after, feeds[n]) for n, after in successors.items()),
         )
 
     def feeds(self) -> dict[str, Array]:

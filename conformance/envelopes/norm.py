@@ -1,0 +1,57 @@
+"""How far float32 normalisations may be off. u = 2**-24 is the unit roundoff, gamma(n) = n u / (1 - n u)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir import Array
+from ...refimpl.norm import LEAST_NORM, l2_normalization, local_response_normalization, neighbours
+from ..tables import ENVELOPE
+from .reduce import LARGEST, SUBNORMAL, U, gamma
+
+F64 = NDArray[np.float64]
+
+# A float32 power is taken to be right to this many units in the last place, of 2 u each.
+POWER_ULPS = 4
+
+
+@ENVELOPE.of(l2_normalization)
+def l2_normalization_envelope(x: Array, *, activation: str = "none") -> F64:
+    """Allow gamma(n + 5) |y|, and one subnormal.
+
+    The sum of n squares is off by gamma(n), which the root halves; the root, a reciprocal and a product (or a division)
+    round, and so does the reference. Squares that underflow change a sum of at least 10**-12 by less than
+    u; a length below the least one does not matter. Clamping does not magnify.
+    """
+    wide = np.abs(x.astype(np.float64))
+    energy = np.sum(wide * wide, axis=-1, keepdims=True)
+    length = np.maximum(np.sqrt(energy), LEAST_NORM)
+    bound = gamma(x.shape[-1] + 5) * wide / length + SUBNORMAL
+    return np.where(energy * (1 + gamma(x.shape[-1])) > LARGEST, np.inf, bound)
+
+
+@ENVELOPE.of(local_response_normalization)
+def local_response_normalization_envelope(
+    x: Array, *, radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+) -> F64:
+    """Allow |y| (exp(beta log(1 / (1 - d))) - 1 + 10 u), and one subnormal.
+
+    The sum of w squares, times alpha, plus the bias is off by d = gamma(w + 2) (|bias| + |alpha| sum) relative to
+    itself; a power of -beta turns 1 - d into its (-beta)th power. The power's own error is 4 units in the last
+    place; a product and the reference round.
+    """
+    wide = x.astype(np.float64)
+    bias, alpha, beta = (float(np.float32(v)) for v in (bias, alpha, beta))
+    energy = np.zeros_like(wide)
+    for c in range(x.shape[3]):
+        first, last = neighbours(c, radius, x.shape[3])
+        energy[..., c] = np.sum(wide[..., first:last] ** 2, axis=-1)
+    base = bias + alpha * energy
+    terms = min(2 * radius, x.shape[3]) + 2
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        off = gamma(terms) * (abs(bias) + abs(alpha) * energy) / base
+        relative = np.expm1(-abs(beta) * np.log1p(-off)) + (2 * POWER_ULPS + 2) * U
+        bound = np.abs(wide) * base**-beta * relative + SUBNORMAL
+    safe = (base > 0) & (off < 0.5) & (energy * max(1.0, alpha) < LARGEST / 2) & np.isfinite(bound)
+    return np.where(safe, bound, np.inf)

@@ -1,0 +1,107 @@
+"""How far float32 reductions may be off. u = 2**-24 is the unit roundoff, gamma(n) = n u / (1 - n u)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir import Array
+from ...refimpl.reduce import (
+    arg_max,
+    arg_min,
+    mean,
+    reduce_max,
+    reduce_min,
+    reduce_prod,
+    reduced_axes,
+    reduced_shape,
+    reduction_rows,
+    sum,
+)
+from ..tables import ENVELOPE
+
+F64 = NDArray[np.float64]
+
+U = 2.0**-24
+SUBNORMAL = 2.0**-149  # distance of the smallest numbers
+SMALLEST_NORMAL = 2.0**-126
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def gamma(n: int) -> float:
+    """Bound the relative error of a product of n factors (1 + d), |d| <= u (Higham, 2002, lemma 3.1)."""
+    return n * U / (1 - n * U)
+
+
+def _rows(x: Array, axes: Array) -> tuple[F64, tuple[int, ...]]:
+    """Return the magnitudes of the finite elements of each result, and the kept shape."""
+    chosen = reduced_axes(x.ndim, axes)
+    rows = reduction_rows(x, chosen).astype(np.float64)
+    magnitude = np.abs(np.where(np.isfinite(rows), rows, 0.0))
+    return magnitude, reduced_shape(x.shape, chosen, keep_dims=False)
+
+
+def _kept(bound: F64, x: Array, axes: Array, keep_dims: bool) -> F64:
+    return bound.reshape(reduced_shape(x.shape, reduced_axes(x.ndim, axes), keep_dims))
+
+
+def _unless(overflows: Any, bound: F64) -> F64:
+    """Replace the bound by infinity where a partial result may overflow, depending on the order."""
+    return np.where(overflows, np.inf, bound)
+
+
+@ENVELOPE.of(sum)
+def sum_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
+    """Allow gamma(n) sum |x|.
+
+    Any order of the n - 1 additions is off by at most gamma(n - 1) sum |x| (Higham, section 4.2); one more
+    rounding is the reference's. Infinities and NaN do not depend on the order, unless finite ones overflow.
+    """
+    magnitude, _ = _rows(x, axes)
+    total = magnitude.sum(axis=1)
+    bound = gamma(magnitude.shape[1]) * total
+    return _kept(_unless(total + bound > LARGEST, bound), x, axes, keep_dims)
+
+
+@ENVELOPE.of(mean)
+def mean_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
+    """Allow gamma(n + 3) sum |x| / n, and one subnormal.
+
+    On top of the sum come the division, or the rounded reciprocal and a product.
+    """
+    magnitude, _ = _rows(x, axes)
+    count = magnitude.shape[1]
+    total = magnitude.sum(axis=1)
+    bound = gamma(count + 3) * total / max(count, 1) + SUBNORMAL
+    return _kept(_unless(total * (1 + gamma(count)) > LARGEST, bound), x, axes, keep_dims)
+
+
+@ENVELOPE.of(reduce_prod)
+def reduce_prod_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
+    """Allow gamma(n) |prod x|.
+
+    Where an order of the factors may pass through subnormal numbers, each of the n products adds half
+    their distance, which the factors above 1 magnify.
+    """
+    magnitude, _ = _rows(x, axes)
+    count = magnitude.shape[1]
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        largest = np.prod(np.maximum(magnitude, 1), axis=1)
+        smallest = np.prod(np.where(magnitude == 0, 1, np.minimum(magnitude, 1)), axis=1)
+        bound = gamma(count) * np.prod(magnitude, axis=1)
+        bound += np.where(smallest < SMALLEST_NORMAL, count * SUBNORMAL * largest, 0.0)
+    return _kept(_unless(~(largest * (1 + gamma(count)) < LARGEST), bound), x, axes, keep_dims)
+
+
+@ENVELOPE.of(reduce_max, reduce_min)
+def extreme_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
+    """Allow nothing: a comparison does not round."""
+    return np.zeros(reduced_shape(x.shape, reduced_axes(x.ndim, axes), keep_dims))
+
+
+@ENVELOPE.of(arg_max, arg_min)
+def arg_envelope(x: Array, axis: Array, *, to: str = "s64") -> F64:
+    """Allow nothing: a comparison does not round."""
+    return np.zeros(reduced_shape(x.shape, reduced_axes(x.ndim, axis), keep_dims=False))

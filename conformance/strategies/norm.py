@@ -1,0 +1,52 @@
+"""Cases of the normalisations."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ...ir import QuantParams
+from ...refimpl.norm import l2_normalization, local_response_normalization
+from ..case import Case
+from ..tables import CASES
+from .draw import floats, ints, quant_params, shapes
+
+
+@st.composite
+def l2_cases(draw: st.DrawFn) -> Case:
+    """Vectors of all lengths, those below the least one among them."""
+    x = draw(floats(draw(shapes(min_dims=1))))
+    exponent = draw(st.sampled_from((0, 0, -20, -28, -60, 40)))
+    return Case(l2_normalization, (np.ldexp(x, exponent).astype(np.float32),))
+
+
+@st.composite
+def l2_quantized_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """The output's quantization is prescribed; vectors of zeros and of one step are among them."""
+    quant = draw(quant_params(fmt))
+    shape, info = draw(shapes(min_dims=1)), np.iinfo(np.int8 if fmt == "s8" else np.uint8)
+    zero = quant.zero_point[0]
+    reach = draw(st.sampled_from((0, 1, 5, 255)))
+    low, high = max(int(info.min), zero - reach), min(int(info.max), zero + reach)
+    x = draw(ints(fmt, shape, low=low, high=high))
+    y_quant = QuantParams((1 / 128,), (0 if fmt == "s8" else 128,))
+    return Case(l2_normalization, (x,), quant=(quant,), out_quant=(y_quant,))
+
+
+@st.composite
+def lrn_cases(draw: st.DrawFn) -> Case:
+    """Windows of no channel, of some and beyond all."""
+    shape = draw(shapes(min_dims=4, max_elements=96))
+    attributes = {
+        "radius": draw(st.integers(0, 6)),
+        "bias": draw(st.sampled_from((1.0, 2.0, 0.25))),
+        "alpha": draw(st.sampled_from((1.0, 1e-4, 0.5, 0.0))),
+        "beta": draw(st.sampled_from((0.5, 0.75, 1.0, 0.3))),
+    }
+    return Case(local_response_normalization, (draw(floats(shape)),), attributes)
+
+
+CASES.of((l2_normalization, "f32"))(l2_cases())
+for fmt in ("s8", "u8"):
+    CASES.of((l2_normalization, fmt))(l2_quantized_cases(fmt))
+CASES.of((local_response_normalization, "f32"))(lrn_cases())
