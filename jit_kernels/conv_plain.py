@@ -193,7 +193,7 @@ def f32_conv_transpose(
     return OK
 
 
-def _steps(w: tuple[int, ...], depthwise: bool, channels: int) -> tuple[Array, int]:
+def steps_through(w: tuple[int, ...], depthwise: bool, channels: int) -> tuple[Array, int]:
     """Return steps through the weights by output, row, column, channel; outputs a group; and the depth."""
     if depthwise:
         p, q, o = w[1:]
@@ -206,7 +206,7 @@ def _places(site: Site) -> tuple[Any, ...]:
     x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]
     assert x is not None and w is not None
     b = site.inputs[2] if len(site.inputs) > 2 else None
-    steps, depth = _steps(w.type.shape, site.node.op is depthwise_conv2d, x.type.shape[3])
+    steps, depth = steps_through(w.type.shape, site.node.op is depthwise_conv2d, x.type.shape[3])
     g = geometry(x.type.shape, w.type.shape[1:3], y.type.shape, site.attributes, depth)
     return x, w, b, y, site.constant(g), site.constant(steps)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..ir import Array
 from .gemm import PANEL, ROWS, store_rows
-from .kernel import I64, inlined
+from .kernel import F64, I64, inlined
 from .simd import LANES, Tile, Value, Vectors, tile
 
 WORDS = 4 * PANEL  # int32 words of the table for a panel
@@ -85,6 +85,28 @@ class Requantizer:
         return v.b.trunc(x, v.vector("s8", x.type.count))
 
 
+def sums_s16(
+    v: Vectors, a: Value, lda: Value, b: Value, pairs: Value, starts: list[Value], rows: int
+) -> list[list[Value]]:
+    """Return starts + A B for some rows of A and a panel of B: int32 vectors by row."""
+    lines = [v.pointer(a, v.mul(lda, r)) for r in range(rows)]
+    b, vectors = v.pointer(b), len(starts)
+
+    def step(i: Value, *sums: Value) -> list[Value]:
+        new = list(sums)
+        pair, line = v.mul(i, 4), v.mul(i, 8 * v.lanes)
+        at = [v.add(line, 4 * v.lanes * j) for j in range(vectors)]
+        weights = [v.load("s16", b, offset, 2 * v.lanes) for offset in at]
+        for r, row in enumerate(lines):
+            x = v.b.bitcast(v.repeat("s32", row, pair), weights[0].type)
+            for j, w in enumerate(weights):
+                new[r * vectors + j] = v.dot2_s16(new[r * vectors + j], x, w)
+        return new
+
+    acc = v.carry(pairs, starts * rows, step)
+    return [acc[r * vectors : (r + 1) * vectors] for r in range(rows)]
+
+
 def _tile(rows: int, vectors: int, rounding: str) -> Tile:
     @tile(f"s16_gemm_{rows}x{vectors}_{rounding}")
     def gemm(
@@ -92,32 +114,36 @@ def _tile(rows: int, vectors: int, rounding: str) -> Tile:
         low: I64, high: I64, zero: I64,
     ) -> None:  # fmt: skip
         """C[rows, columns] = requantize(A B + bias)."""
-        panel = 2 * v.lanes
-        lines = [v.pointer(a, v.mul(lda, r)) for r in range(rows)]
-        b = v.pointer(b)
         starts = [v.load("s32", table, 4 * v.lanes * j) for j in range(vectors)]
-
-        def step(i: Value, *sums: Value) -> list[Value]:
-            new = list(sums)
-            pair, line = v.mul(i, 4), v.mul(i, 4 * panel)
-            at = [v.add(line, 4 * v.lanes * j) for j in range(vectors)]
-            weights = [v.load("s16", b, offset, 2 * v.lanes) for offset in at]
-            for r, row in enumerate(lines):
-                x = v.b.bitcast(v.repeat("s32", row, pair), weights[0].type)
-                for j, w in enumerate(weights):
-                    new[r * vectors + j] = v.dot2_s16(new[r * vectors + j], x, w)
-            return new
-
-        acc = v.carry(pairs, starts * rows, step)
+        acc = sums_s16(v, a, lda, b, pairs, starts, rows)
         requantize = Requantizer(v, rounding, low, high, zero)
         constants = [
-            requantize.constants(table, 4 * v.lanes * j, 4 * panel) for j in range(vectors)
+            requantize.constants(table, 4 * v.lanes * j, 8 * v.lanes) for j in range(vectors)
         ]
-        out = [
-            [requantize(acc[r * vectors + j], constants[j]) for j in range(vectors)]
-            for r in range(rows)
-        ]
+        out = [[requantize(x, t) for x, t in zip(row, constants, strict=True)] for row in acc]
         store_rows(v, out, c, ldc, columns, 1)
+
+    return gemm
+
+
+def _hybrid_tile(rows: int) -> Tile:
+    @tile(f"s16_gemm_{rows}_hybrid")
+    def gemm(
+        v: Vectors, a: I64, lda: I64, b: I64, pairs: I64, table: I64, c: I64, ldc: I64, columns: I64,
+        first: F64, second: F64, low: F64, high: F64,
+    ) -> None:  # fmt: skip
+        """C = clamp((A B (scale first)) second + bias) in float32; `table` has rows of bias and scale."""
+        acc = sums_s16(v, a, lda, b, pairs, [v.full("s32", 0)] * 2, rows)
+        before, after, lo, hi = (v.splat(v.narrow(x, "f32")) for x in (first, second, low, high))
+        out = []
+        for row in acc:
+            vectors = []
+            for j, x in enumerate(row):
+                bias, scale = (v.load("f32", table, 4 * v.lanes * (i + j)) for i in (0, 2))
+                y = v.b.fmul(v.b.sitofp(x, bias.type), v.b.fmul(scale, before))
+                vectors.append(v.clamp(v.b.fadd(v.b.fmul(y, after), bias), lo, hi))
+            out.append(vectors)
+        store_rows(v, out, c, ldc, columns, 4)
 
     return gemm
 
@@ -125,6 +151,7 @@ def _tile(rows: int, vectors: int, rounding: str) -> Tile:
 twice_all, twice_2, twice_1 = (_tile(r, 2, "twice") for r in (ROWS, 2, 1))
 twice_thin = _tile(ROWS, 1, "twice")
 real_4, real_1 = (_tile(r, 2, "real") for r in (4, 1))
+hybrid_4, hybrid_1 = (_hybrid_tile(r) for r in (4, 1))
 
 
 @inlined
@@ -175,4 +202,24 @@ def real_block(  # type: ignore[no-untyped-def]
                 i += 4
             else:
                 real_1(x, line, w, pairs, t, y, ldc, columns, low, high, zero)
+                i += 1
+
+
+@inlined
+def hybrid_block(  # type: ignore[no-untyped-def]
+    a, rows, b, pairs, n, start, stop, table, c, ldc, first, second, low, high
+):
+    """C[rows, columns of the panels start .. stop - 1] in float32; the table of a panel has two rows."""
+    line = 4 * pairs
+    for p in range(start, stop):
+        w, t = b + p * line * PANEL, table + p * 2 * PANEL * 4
+        columns = min(PANEL, n - p * PANEL)
+        i = 0
+        while i < rows:
+            x, y = a + i * line, c + (i * ldc + p * PANEL) * 4
+            if rows - i >= 4:
+                hybrid_4(x, line, w, pairs, t, y, ldc, columns, first, second, low, high)
+                i += 4
+            else:
+                hybrid_1(x, line, w, pairs, t, y, ldc, columns, first, second, low, high)
                 i += 1
