@@ -90,7 +90,7 @@ def _samples(type: TensorType, data: Path) -> Iterator[Array]:
     size = type.shape[1:3]
     if size == (49, 10) or type.shape[1:] == (490,):
         yield from _keywords(data / "kws01" / "kws01_int8_mfcc.zip")
-    elif size == (28, 28):
+    elif size == (28, 28) and type.size == 28 * 28:
         yield from _mnist(data / "mnist" / "t10k-images-idx3-ubyte.gz")
     elif type.shape[1:] == (32, 32, 3):
         yield from _cifar10(data / "cifar10" / "lossless" / "cifar10_batch_50.png")

@@ -123,7 +123,8 @@ def node_bounds(
     elif (form != "f32" and (node.op, form) in INT8) or all(w.dtype.kind != "f" for w in want):
         return zeros
     attributes = {**node.op.attributes, **node.attributes}
-    found = ENVELOPE[node.op](*args, **attributes)
+    with np.errstate(all="ignore"):  # NaN, Inf and overflow have their place in bounds
+        found = ENVELOPE[node.op](*args, **attributes)
     found = found if isinstance(found, tuple) else (found,)
     # states and indices that come along with a float result are exact where the envelope is silent
     found = (*found, *zeros[len(found) :])

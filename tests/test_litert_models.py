@@ -141,13 +141,13 @@ def test_without_reference_kernel_the_exact_oracle_judges(name):
         case = Case(node.op, tuple(feed[n] for n in node.inputs), node.attributes)
         (want,) = exact(case)
         assert judge(expected(case)[0], want)
-        assert judge(tensors[graph.origin[node.outputs[0]]], want)
+        # LiteRT rounds -0.3 to +0; adding 0 takes the sign off either
+        assert judge(tensors[graph.origin[node.outputs[0]]] + np.float32(0), want + np.float32(0))
 
 
 def test_inconsistent_output_shape_is_a_labelled_error():
-    graph = tflite.read(SHARED / "models/tflite/mslite_ops/deconv.tflite")
     with pytest.raises(ConstraintError, match=r"\(C7\).*conv2d_transpose"):
-        interpret(graph, random_feeds(graph, 0))
+        tflite.read(SHARED / "models/tflite/mslite_ops/deconv.tflite")
 
 
 def test_custom_operators_are_named_at_once():

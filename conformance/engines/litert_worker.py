@@ -60,15 +60,17 @@ class LocalLiteRT:
         self.interpreter.invoke()
 
     def tensors(self, indices: Sequence[int] | None = None) -> dict[int, Array]:
-        """Copy the tensors of these indices, or all; those that hold no bytes are left out."""
-        if indices is None:
-            indices = [d["index"] for d in self.interpreter.get_tensor_details()]
+        """Copy the tensors of these indices, or all; those that LiteRT did not allocate are left out."""
         found = {}
-        for index in indices:
-            try:
-                found[int(index)] = self.interpreter.get_tensor(index)
-            except ValueError:  # not allocated: a fused or optional tensor
+        for details in self.interpreter.get_tensor_details():
+            index, shape = int(details["index"]), tuple(details["shape"])
+            if indices is not None and index not in indices:
                 continue
+            try:
+                found[index] = self.interpreter.get_tensor(index)
+            except ValueError:  # no memory: a temporary, an optional tensor, or no elements
+                if 0 in shape:
+                    found[index] = np.empty(shape, details["dtype"])
         return found
 
 
