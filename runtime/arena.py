@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import bisect
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..ir import UnsupportedError
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ir import InputError, UnsupportedError
 
 ALIGNMENT = 64
 
 
 def memory_limit() -> int:
     """Return how many bytes the tensors of one run may take: LITEGOLD_MEMORY in MiB, 512 by default."""
-    return int(os.environ.get("LITEGOLD_MEMORY", "512")) << 20
+    text = os.environ.get("LITEGOLD_MEMORY", "512")
+    if not text.isdecimal():
+        raise InputError(f"LITEGOLD_MEMORY={text}: expected a number of MiB")
+    return int(text) << 20
 
 
 def check_memory(what: str, nbytes: int) -> None:
@@ -60,26 +66,30 @@ def pack(places: Sequence[Place], reuse: bool = True) -> int:
         for place in places:
             place.offset, end = end, end + round_up(place.nbytes)
         return end
-    placed: list[Place] = []  # by offset
-    for place in sorted(places, key=lambda p: (-p.nbytes, p.first, p.name)):
-        place.offset = _best_gap(place, [p for p in placed if p.overlaps(place)])
-        bisect.insort(placed, place, key=lambda p: p.offset)
-    return max((p.offset + round_up(p.nbytes) for p in placed), default=0)
+    order = sorted(places, key=lambda p: (-p.nbytes, p.first, p.name))
+    # One row a place that has its offset: first, last, offset, end.
+    rows = np.zeros((4, len(order)), np.int64)
+    for i, place in enumerate(order):
+        first, last, offset, end = rows[:, :i]
+        alive = np.flatnonzero((first <= place.last) & (last >= place.first))
+        near = alive[np.argsort(offset[alive], kind="stable")]
+        place.offset = _best_gap(round_up(place.nbytes), offset[near], end[near])
+        rows[:, i] = place.first, place.last, place.offset, place.offset + round_up(place.nbytes)
+    return int(rows[3].max(initial=0))
 
 
-def _best_gap(place: Place, neighbours: list[Place]) -> int:
-    need, end = round_up(place.nbytes), 0
-    best: tuple[int, int] | None = None
-    for other in neighbours:
-        gap = other.offset - end
-        if gap >= need and (best is None or gap < best[0]):
-            best = gap, end
-        end = max(end, other.offset + round_up(other.nbytes))
-    return best[1] if best else end
+def _best_gap(need: int, offsets: NDArray[np.int64], ends: NDArray[np.int64]) -> int:
+    """Return where the smallest sufficient gap between neighbours starts, or the end of them all."""
+    tops = np.maximum.accumulate(np.concatenate([np.zeros(1, np.int64), ends]))
+    gaps = offsets - tops[:-1]
+    fitting = np.flatnonzero(gaps >= need)
+    return int(tops[fitting[np.argmin(gaps[fitting])]] if fitting.size else tops[-1])
 
 
 def lower_bound(places: Sequence[Place]) -> int:
     """Return the largest sum of what is alive at one step: no packing can take less."""
-    steps = {p.first for p in places}
-    alive = ([p for p in places if p.first <= step <= p.last] for step in steps)
-    return max((sum(round_up(p.nbytes) for p in at) for at in alive), default=0)
+    change = dict[int, int]()
+    for p in places:
+        change[p.first] = change.get(p.first, 0) + round_up(p.nbytes)
+        change[p.last + 1] = change.get(p.last + 1, 0) - round_up(p.nbytes)
+    return max(itertools.accumulate(change[step] for step in sorted(change)), default=0)

@@ -11,6 +11,7 @@ import numpy as np
 from ..ir import (
     Array,
     Graph,
+    LitegoldError,
     Node,
     TensorType,
     UnsupportedError,
@@ -22,7 +23,7 @@ from ..jit_kernels.kernel import Kernel
 from ..jit_kernels.loading import addresses
 from ..jit_kernels.lowering import CPU, Operand, Step
 from .arena import Place, check_memory, lower_bound, pack
-from .interpreter import attributes_of, evaluate, infer, lacking
+from .interpreter import attributes_of, evaluate, infer, lacking, located
 from .threads import ALIGNMENT, aligned
 
 BOUND_FROM = (
@@ -176,7 +177,7 @@ def make_plan(
         if out is None:
             plan.rest, plan.needed = graph.nodes[index:], _cut(node, plan.types)
             break
-        folded = _fold(node, plan.types, out) if fold or node.op.reads_types else None
+        folded = _fold(node, plan.types, out) if fold or not _lowered(plan, node) else None
         if folded is not None:
             out = tuple(replace(t, value=v) for t, v in zip(out, folded, strict=True))
             plan.known.update(zip(node.outputs, folded, strict=True))
@@ -200,6 +201,14 @@ def _site(plan: Plan, node: Node, prefix: str) -> _Site:
     return _Site(node, attributes_of(node), inputs, outputs, plan.threads, prefix=prefix)
 
 
+def _form(plan: Plan, node: Node) -> str:
+    return format_of(node.op, tuple(None if n is None else plan.types[n] for n in node.inputs))
+
+
+def _lowered(plan: Plan, node: Node) -> bool:
+    return (node.op, _form(plan, node)) in CPU
+
+
 def _lower(site: _Site, missing: dict[str, None]) -> Sequence[Step]:
     """Return the node's steps by the first lowering that fits; note it where there is none."""
     form = format_of(site.node.op, tuple(None if o is None else o.type for o in site.inputs))
@@ -208,7 +217,10 @@ def _lower(site: _Site, missing: dict[str, None]) -> Sequence[Step]:
     if not fitting:
         missing[f"{site.node.op.__name__} {form} ({site.node.name})"] = None
         return ()
-    return fitting[0].build(site)
+    try:
+        return fitting[0].build(site)
+    except LitegoldError as error:
+        raise located(error, site.node) from None
 
 
 def _name_ends(plan: Plan) -> None:

@@ -38,6 +38,7 @@ from litegold.jit_kernels.lowering import CPU, Lowering, Site, Step
 from litegold.runtime import Session, interpret, make_plan
 from litegold.runtime import context as context_module
 from litegold.runtime.arena import Place, lower_bound, pack, round_up
+from litegold.runtime.profiler import profile
 
 # Operators of this test alone: not in the table of operators, and in CPU only while a test runs.
 
@@ -502,3 +503,27 @@ def test_nonsense_nodes_are_refused(node: Node, words: str) -> None:
     for run in (lambda: Session(graph), lambda: interpret(graph, {"x": np.zeros(5, np.float32)})):
         with pytest.raises(InputError, match=words):
             run()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_profile_has_a_time_for_each_kernel_call(threads: int) -> None:
+    sizes = [10, 300_000]
+    for size in sizes:
+        nodes = [Node(plus, ("x", "x"), ("a",)), Node(scaled, ("a",), ("y",))]
+        graph = graph_of(nodes, ["x"], ["y"], {n: F((size,)) for n in "xay"})
+        session = Session(graph, threads, split_from=0)
+        times = profile(session, {"x": np.ones(size, np.float32)}, runs=5)
+        assert [t.kernel for t in times] == ["f32_plus", "f32_scaled", "f32_scaled"]
+        assert [t.node.name for t in times] == ["0", "1", "1"]
+        assert all(0 < t.seconds < 1 for t in times)
+        if size == sizes[1]:
+            assert all(t.seconds > 1e-5 for t in times)
+
+
+def test_a_value_of_the_memory_limit_that_is_no_number_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LITEGOLD_MEMORY", "lots")
+    graph = graph_of([Node(scaled, ("x",), ("y",))], ["x"], ["y"], {"x": VECTOR, "y": VECTOR})
+    with pytest.raises(InputError, match="LITEGOLD_MEMORY=lots"):
+        Session(graph).run({"x": np.zeros(5, np.float32)})
