@@ -23,7 +23,16 @@ import tflite as schema
 from litegold import formats
 from litegold.formats import tflite
 from litegold.formats.tflite.verify import MAX_TABLES
-from litegold.ir import FORMATS, FormatError, Graph, LitegoldError, Node, QuantParams, TensorType
+from litegold.ir import (
+    FORMATS,
+    FormatError,
+    Graph,
+    LitegoldError,
+    Node,
+    QuantParams,
+    State,
+    TensorType,
+)
 from litegold.refimpl.binary import add
 from litegold.refimpl.join import split, unpack
 from litegold.refimpl.shape import reshape, squeeze
@@ -90,13 +99,22 @@ def sources(tmp_path):
 
 def test_mutants_are_harmless(tmp_path):
     for path in sources(tmp_path):
-        assert_harmless(report_of(path, 0, 100))
+        report = report_of(path, 0, 100, "reference")
+        assert_harmless(report)
+        assert report["ran"] > 0
+
+
+def test_mutants_are_harmless_as_plans(tmp_path):
+    for path in sources(tmp_path):
+        report = report_of(path, 0, 60, "jit")
+        assert_harmless(report)
+        assert report["ran"] + report["stopped"] > 0
 
 
 @pytest.mark.long
 def test_ten_thousand_mutants_are_harmless(tmp_path):
     for path in sources(tmp_path):
-        assert_harmless(report_of(path, 100, 3500))
+        assert_harmless(report_of(path, 100, 3500, "reference", "jit"))
 
 
 def test_every_truncation_is_refused():
@@ -164,6 +182,29 @@ def test_bad_quantization_is_named(quant, says):
 def test_a_bad_shape_is_named(shape, says):
     with pytest.raises(FormatError, match=f"tensor 1 'c': .*{says}"):
         formats.load(lie(c=TensorType(shape, S8)))
+
+
+def test_variables_are_bounded():
+    state = TensorType((2**27,))
+    graph = Graph((), (), (), {"s": state}, states=(State("s", "s", np.zeros(0, "f")),))
+    with pytest.raises(FormatError, match="variables take more than"):
+        formats.load(tflite.write(graph))
+
+
+def test_shapes_of_one_buffer_share_its_memory():
+    shapes = {"a": (2, 6), "b": (12,), "c": (3, 4), "d": (4, 3)}
+    value = np.arange(12, dtype="f")
+    graph = Graph(
+        (), (), (), {n: TensorType(s) for n, s in shapes.items()}, dict.fromkeys(shapes, value)
+    )
+    data = tflite.write(graph)
+    # Let all tensors use buffer 1.
+    for i in range(4):
+        table = schema.Model.GetRootAs(data, 0).Subgraphs(0).Tensors(i)._tab
+        data = flipped(data, table.Pos + table.Offset(8), 1)
+    constants = list(formats.load(data).constants.values())
+    assert [c.shape for c in constants] == list(shapes.values())
+    assert all(np.shares_memory(c, constants[0]) for c in constants)
 
 
 def broken(**changes):

@@ -15,6 +15,7 @@ from .table import FORMAT_OF_TYPE, Workspace
 
 MAX_RANK: Final = 8
 MAX_BYTES: Final = 1 << 30
+MAX_STATE_BYTES: Final = 1 << 28  # variables are allocated when the file is read
 INT32: Final = np.iinfo(np.int32)
 
 
@@ -31,7 +32,8 @@ class Tensors:
         self.model, self.data, self.workspace = model, data, workspace
         self.open_axes: dict[str, tuple[int, ...]] = {}
         self.variables: list[str] = []
-        self._arrays: dict[tuple[int, str, tuple[int, ...]], Array] = {}
+        self._state_bytes = 0
+        self._arrays: dict[tuple[int, str], Array] = {}
         tensors = [subgraph.Tensors(i) for i in range(subgraph.TensorsLength())]
         own = [(t.Name() or b"").decode("utf-8", "backslashreplace") for t in tensors]
         uses = Counter(own)
@@ -65,6 +67,9 @@ class Tensors:
             type = TensorType(shape, dtype, type.quant, value)
         elif tensor.IsVariable():
             self.variables.append(name)
+            self._state_bytes += type.nbytes
+            if self._state_bytes > MAX_STATE_BYTES:
+                raise FormatError(f"{where}: variables take more than {MAX_STATE_BYTES} bytes")
         elif open_axes:
             self.open_axes[name] = open_axes
         self.workspace.tensors[name] = type
@@ -91,10 +96,10 @@ class Tensors:
                 f"{where}: buffer {buffer} has {len(raw)} bytes, "
                 f"but shape {type.shape} of {type.format} takes {type.nbytes}"
             )
-        key = (buffer, type.format, type.shape)
+        key = (buffer, type.format)
         if key not in self._arrays:
             self._arrays[key] = _array(raw, type)
-        return self._arrays[key]
+        return self._arrays[key].reshape(type.shape)
 
     def _bytes_of(self, buffer: Any, where: str) -> Array:
         """Return the bytes of a buffer, which may stand behind the tables of the file."""
@@ -110,14 +115,13 @@ class Tensors:
 
 
 def _array(raw: Array, type: TensorType) -> Array:
-    """Interpret bytes as an aligned array of `type`."""
+    """Interpret bytes as an aligned, flat, read-only array of the element type of `type`."""
     if type.format == "bool":
         value = raw != 0
     else:
         value = np.require(raw.view(type.dtype), requirements="A")
         if not value.flags.aligned:
             value = value.copy()
-    value = value.reshape(type.shape)
     value.flags.writeable = False
     return value
 
