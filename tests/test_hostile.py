@@ -50,6 +50,7 @@ MODELS = [
 ]
 GIB = 1 << 30
 SECONDS_A_FILE = 5
+SECONDS_TO_COMPILE = 60  # the kernels of a network, once
 S8 = FORMATS["s8"]
 
 
@@ -83,10 +84,10 @@ def report_of(path, first, last, *backends):
     return json.loads(done.stdout)
 
 
-def assert_harmless(report):
+def assert_harmless(report, seconds=SECONDS_A_FILE):
     assert report["wrong"] == []
     assert report["refused"] > 0
-    assert report["slowest"] < SECONDS_A_FILE
+    assert report["slowest"] < seconds
     assert report["bytes"] < GIB
 
 
@@ -107,14 +108,14 @@ def test_mutants_are_harmless(tmp_path):
 def test_mutants_are_harmless_as_plans(tmp_path):
     for path in sources(tmp_path):
         report = report_of(path, 0, 60, "jit")
-        assert_harmless(report)
+        assert_harmless(report, SECONDS_TO_COMPILE)
         assert report["ran"] + report["stopped"] > 0
 
 
 @pytest.mark.long
 def test_ten_thousand_mutants_are_harmless(tmp_path):
     for path in sources(tmp_path):
-        assert_harmless(report_of(path, 100, 3500, "reference", "jit"))
+        assert_harmless(report_of(path, 100, 3500, "reference", "jit"), SECONDS_TO_COMPILE)
 
 
 def test_every_truncation_is_refused():
