@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -19,7 +18,6 @@ from litegold.ir import (
     Node,
     Op,
     RunError,
-    State,
     TensorType,
     UnsupportedError,
     require,
@@ -43,8 +41,8 @@ from litegold.runtime.profiler import profile
 # Operators of this test alone: not in the table of operators, and in CPU only while a test runs.
 
 
-def make_op(reference, infer, static=(), dtypes=ANY, reads_types=False):
-    return Op(reference, infer, dtypes, static, 0, reads_types)
+def make_op(reference, infer, static=(), dtypes=ANY):
+    return Op(reference, infer, dtypes, static, 0, False)
 
 
 def same(x: TensorType, *rest: TensorType, **attributes: object) -> TensorType:
@@ -74,21 +72,11 @@ def _full(dims: Array, x: Array) -> Array:
     return np.full(tuple(dims), x.flat[0] if x.size else 0, np.float32)
 
 
-def _positive(x: Array) -> Array:
-    return np.asarray(np.flatnonzero(x > 0), np.int32)
-
-
-def _sizes(x: Array) -> Array:
-    return np.array(x.shape, np.int32)
-
-
 scaled = make_op(_scaled, same)
 plus = make_op(_plus, same)
 swap = make_op(_swap, lambda x, y: (y.like(y.shape), x.like(x.shape)))
 pick = make_op(_pick, lambda x, i: x.like(i.shape + x.shape[1:]))
 full = make_op(_full, lambda dims, x: x.like(tuple(int(d) for d in dims.known())), static=("dims",))
-positive = make_op(_positive, lambda x: x.like((int((x.known() > 0).sum()),), np.int32))
-sizes = make_op(_sizes, lambda x: x.like((len(x.shape),), np.int32), reads_types=True)
 unplanned = make_op(_scaled, same)
 
 
@@ -317,37 +305,6 @@ def test_a_kernels_code_becomes_an_error_that_names_the_node(threads: int) -> No
         np.testing.assert_array_equal(session.run({"x": x, "i": good})["y"], 2 * x[good])
 
 
-def test_wrong_inputs_are_named_with_what_was_expected() -> None:
-    session = Session(PICKING)
-    x, i = np.zeros((4, 3), np.float32), np.zeros(6, np.int32)
-    for feeds, words in [
-        ({"x": x}, "missing i"),
-        ({"x": x, "i": i, "z": x}, "unknown z"),
-        ({"x": x.astype(np.float64), "i": i}, "input x: expected f32, got float64"),
-        ({"x": x[:3], "i": i}, r"input x: expected shape \(4, 3\), got \(3, 3\)"),
-        ({"x": x, "i": i[None]}, r"input i: expected shape \(6\), got \(1, 6\)"),
-    ]:
-        for run in (session.run, lambda f: interpret(PICKING, f)):
-            with pytest.raises(InputError, match=words):
-                run(feeds)
-
-
-def test_open_axes_take_any_size() -> None:
-    graph = graph_of(
-        [Node(scaled, ("x",), ("y",))],
-        ["x"],
-        ["y"],
-        {"x": F((1, 3)), "y": F((1, 3))},
-        dynamic={"x": (0,)},
-    )
-    session = Session(graph)
-    for n in (1, 5, 0, 40):
-        x = np.ones((n, 3), np.float32)
-        np.testing.assert_array_equal(session.run({"x": x})["y"], 2 * x)
-    with pytest.raises(InputError, match=r"expected shape \(any, 3\)"):
-        session.run({"x": np.ones((2, 4), np.float32)})
-
-
 def test_all_missing_kernels_are_named_at_once() -> None:
     nodes = [
         Node(unplanned, ("x",), ("a",)),
@@ -365,106 +322,6 @@ def test_all_missing_kernels_are_named_at_once() -> None:
 
 
 I32 = np.dtype(np.int32)
-
-
-def test_a_fed_size_is_planned_for() -> None:
-    graph = graph_of(
-        [Node(full, ("dims", "x"), ("y",)), Node(scaled, ("y",), ("z",))],
-        ["dims", "x"],
-        ["z"],
-        {"dims": F((2,), I32), "x": VECTOR, "y": F((1, 1)), "z": F((1, 1))},
-    )
-    session = Session(graph)
-    x = np.arange(3, 8, dtype=np.float32)
-    for dims in [(2, 3), (4, 1), (0, 3), (2, 3)]:
-        z = session.run({"dims": np.array(dims, np.int32), "x": x})["z"]
-        np.testing.assert_array_equal(z, np.full(dims, 6, np.float32))
-    assert not session.plan({"dims": np.array([2, 3], np.int32), "x": x}).rest
-
-
-def test_a_plan_is_cut_where_a_shape_depends_on_data() -> None:
-    graph = graph_of(
-        [
-            Node(scaled, ("x",), ("s",), {"by": -1.0}),
-            Node(positive, ("s",), ("i",)),
-            Node(pick, ("s", "i"), ("p",)),
-            Node(plus, ("p", "p"), ("y",)),
-            Node(sizes, ("y",), ("n",)),
-        ],
-        ["x"],
-        ["y", "n", "s"],
-        dict.fromkeys("xsy", VECTOR) | {"i": F((0,), I32), "p": F((0,)), "n": F((1,), I32)},
-    )
-    assert make_plan(graph, {"x": VECTOR}).needed == ("s",)
-    rng = np.random.default_rng(3)
-    for session in (Session(graph), Session(graph, reuse=False)):
-        for _ in range(20):
-            x = rng.standard_normal(5).astype(np.float32)
-            values = interpret(graph, {"x": x})
-            assert bits(session.run({"x": x})) == bits({n: values[n] for n in "yns"})
-
-
-def test_state_is_carried_and_reset() -> None:
-    graph = graph_of(
-        [Node(plus, ("x", "old"), ("new",))],
-        ["x"],
-        ["new"],
-        dict.fromkeys(("x", "old", "new"), VECTOR),
-        states=(State("old", "new", np.zeros(5, np.float32)),),
-    )
-    session, x = Session(graph), np.ones(5, np.float32)
-    first = session.run({"x": x})["new"]
-    first[:] = 77  # the caller's own: the state does not change with it
-    assert session.run({"x": x})["new"].tolist() == [2] * 5
-    session.reset()
-    assert session.run({"x": x})["new"].tolist() == [1] * 5
-
-
-def test_outputs_belong_to_the_caller_and_out_is_filled() -> None:
-    for size in (5, 20_000):  # copied, and bound by address
-        graph = graph_of(
-            [Node(scaled, ("x",), ("y",))], ["x"], ["y"], {n: F((size,)) for n in "xy"}
-        )
-        session, x = Session(graph), np.arange(size, dtype=np.float32)
-        first = session.run({"x": x})["y"]
-        second = session.run({"x": x + 1})["y"]
-        np.testing.assert_array_equal(first, 2 * x)
-        np.testing.assert_array_equal(second, 2 * x + 2)
-        mine = np.zeros(size, np.float32)
-        assert session.run({"x": x}, out={"y": mine})["y"] is mine
-        np.testing.assert_array_equal(mine, 2 * x)
-        strided = np.zeros(2 * size, np.float32)[::2]
-        session.run({"x": x}, out={"y": strided})
-        np.testing.assert_array_equal(strided, 2 * x)
-        same = x.copy()
-        session.run({"x": same}, out={"y": same})
-        np.testing.assert_array_equal(same, 2 * x)
-        np.testing.assert_array_equal(session.run({"x": np.flip(x)})["y"], 2 * np.flip(x))
-        with pytest.raises(InputError, match="out y: expected f32"):
-            session.run({"x": x}, out={"y": np.zeros(size + 1, np.float32)})
-        with pytest.raises(InputError, match="unknown q"):
-            session.run({"x": x}, out={"q": mine})
-
-
-def test_a_session_serves_several_threads_at_once() -> None:
-    names = [f"t{i}" for i in range(20)]
-    nodes = [Node(scaled, (a,), (b,), {"by": 1.5}) for a, b in pairwise(names)]
-    graph = graph_of(nodes, names[:1], names[-1:], {n: F((3000,)) for n in names})
-    session, wrong = Session(graph, 2, split_from=0), []
-
-    def call(seed: int) -> None:
-        x = np.random.default_rng(seed).standard_normal(3000, np.float32)
-        expected = interpret(graph, {"t0": x})["t19"]
-        for _ in range(30):
-            if session.run({"t0": x})["t19"].tobytes() != expected.tobytes():
-                wrong.append(seed)
-
-    callers = [threading.Thread(target=call, args=(i,)) for i in range(4)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
-    assert not wrong
 
 
 def test_hostile_shapes_are_refused_before_memory_is_touched() -> None:
@@ -518,12 +375,3 @@ def test_the_profile_has_a_time_for_each_kernel_call(threads: int) -> None:
         assert all(0 < t.seconds < 1 for t in times)
         if size == sizes[1]:
             assert all(t.seconds > 1e-5 for t in times)
-
-
-def test_a_value_of_the_memory_limit_that_is_no_number_is_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("LITEGOLD_MEMORY", "lots")
-    graph = graph_of([Node(scaled, ("x",), ("y",))], ["x"], ["y"], {"x": VECTOR, "y": VECTOR})
-    with pytest.raises(InputError, match="LITEGOLD_MEMORY=lots"):
-        Session(graph).run({"x": np.zeros(5, np.float32)})
