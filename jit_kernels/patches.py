@@ -28,7 +28,9 @@ def geometry(
     return np.array([*sizes, x[3] if depth is None else depth], np.int64)
 
 
-def runs(v: Vectors, count: Value, widths: tuple[int, ...], do: Callable[[Value, int], None]) -> None:
+def runs(
+    v: Vectors, count: Value, widths: tuple[int, ...], do: Callable[[Value, int], None]
+) -> None:
     """Call `do(index, width)` so that all of `count` elements are met, the last of them perhaps twice."""
     done = v.const(0)
     for width in widths:

@@ -220,7 +220,9 @@ class Vectors:
         lanes = a.type.count
         if lanes == 1:
             wide = self.b.mul(*(self.widen(x, "s64", True) for x in (a, b)))
-            wide = self.b.ashr(self.b.add(wide, self.full("s64", 1 << 30, 1)), self.full("s64", 31, 1))
+            wide = self.b.ashr(
+                self.b.add(wide, self.full("s64", 1 << 30, 1)), self.full("s64", 31, 1)
+            )
             return self.b.trunc(wide, a.type)
         # Even and odd elements as the halves of 64-bit ones: what x86 multiplies without a shuffle.
         kind, half = self.vector("s64", lanes // 2), self.full("s64", 32, lanes // 2)
