@@ -24,44 +24,50 @@ from .kernel import Kernel
 MAGIC = b"litegold kernel 1\n"
 KEPT = 4000  # files; the least recently used ones beyond go when a new one comes
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+_SOURCES = tuple(os.path.join(_PACKAGE, folder, "") for folder in ("jit_kernels", "quant"))
 _IMPORT = re.compile(r"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 
-def _imported(file: Path, text: str) -> set[Path]:
-    """Return the modules of `jit_kernels` and `quant` that a source imports: kernels may use their constants.
+def imported(file: str, text: str) -> set[str]:
+    """Return the files of `jit_kernels` and `quant` that a source imports: kernels may use their constants.
 
     What it takes from `ir` and `refimpl` are operators, which kernels cannot use.
     """
-    found = set()
+    found = set[str]()
     for module, names in _IMPORT.findall(text):
         dots = len(module) - len(module.lstrip("."))
-        base = file.parent if dots == 1 else file.parent.parent
         if module.startswith("litegold."):
             base, module = _PACKAGE, module.removeprefix("litegold.")
-        elif dots not in (1, 2) or not file.is_relative_to(_PACKAGE):
+        elif dots in (1, 2) and file.startswith(_PACKAGE + os.sep):
+            base = os.path.dirname(file) if dots == 1 else os.path.dirname(os.path.dirname(file))
+        else:
             continue
-        stem = base.joinpath(*module.strip(".").split("."))
-        tails = re.findall(r"\w+", names)
-        found |= {stem.with_suffix(".py"), *(stem / f"{tail}.py" for tail in tails)}
-    return {p for p in found if p.is_relative_to(_PACKAGE) and p.is_file() and _is_source(p)}
+        stem = os.path.join(base, *filter(None, module.strip(".").split(".")))
+        found |= {f"{stem}.py", *(f"{stem}/{name}.py" for name in re.findall(r"\w+", names))}
+    return {path for path in found if path.startswith(_SOURCES) and os.path.isfile(path)}
 
 
-def _is_source(path: Path) -> bool:
-    return path.relative_to(_PACKAGE).parts[0] in ("jit_kernels", "quant")
+@functools.lru_cache(maxsize=1000)
+def _content(path: str, changed: int, size: int) -> tuple[bytes, frozenset[str]]:
+    """Return the hash of a source as it was at the time `changed`, and what it imports."""
+    with open(path, "rb") as file:
+        text = file.read()
+    return hashlib.sha256(text).digest(), frozenset(imported(path, text.decode("utf-8", "replace")))
 
 
 def source_digest(file: str) -> str:
     """Return a hash of the source `file` and of the kernel modules that it imports, directly or not."""
-    start = Path(file).resolve()
-    todo, texts = {start}, dict[Path, bytes]()
+    start = os.path.realpath(file)
+    todo, digests = {start}, dict[str, bytes]()
     while todo:
         path = todo.pop()
-        texts[path] = path.read_bytes()
-        todo |= _imported(path, texts[path].decode("utf-8", "replace")) - texts.keys()
+        info = os.stat(path)
+        digests[path], more = _content(path, info.st_mtime_ns, info.st_size)
+        todo |= more - digests.keys()
     total = hashlib.sha256()
-    for path in sorted(texts, key=lambda p: (p != start, str(p))):
-        total.update(hashlib.sha256(texts[path]).digest())
+    for path in sorted(digests, key=lambda p: (p != start, p)):
+        total.update(digests[path])
     return total.hexdigest()
 
 
@@ -75,7 +81,7 @@ def module_digest(file: str) -> str:
 def _toolchain() -> str:
     """Return what else decides the object code: Python, Numba, LLVM, processor."""
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite")]
-    core = source_digest(str(_PACKAGE / "jit_kernels" / "compiler.py"))
+    core = source_digest(os.path.join(_PACKAGE, "jit_kernels", "compiler.py"))
     return "\n".join([sys.version, *versions, *cpu(), core])
 
 
