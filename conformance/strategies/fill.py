@@ -27,11 +27,11 @@ def range_cases(draw: st.DrawFn, fmt: str) -> Case:
     if fmt == "f32":
         delta = draw(st.sampled_from((1.0, 0.25, 0.1, 1 / 3, 3e-5, 1e20)))
         start = draw(st.sampled_from((0.0, -0.0, 0.1, -7.5, 1e4))) * delta
-        limit = start + delta * (draw(st.integers(0, 40)) + draw(st.sampled_from((0, 0.5, 1e-6))))
+        limit = start + delta * (draw(st.integers(1, 40)) + draw(st.sampled_from((0, 0.5, 1e-6))))
     else:
         delta = draw(st.integers(1, 9))
         start = draw(st.integers(-50, 50) | st.sampled_from((-(2**31), 2**31 - 500)))
-        limit = start + draw(st.integers(0, 90))
+        limit = start + draw(st.integers(1, 90))
     if draw(st.booleans()):
         start, limit, delta = limit, start, -delta
     dtype = FORMATS[fmt]

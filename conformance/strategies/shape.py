@@ -72,8 +72,8 @@ def transpose_cases(draw: st.DrawFn, fmt: str) -> Case:
 
 @st.composite
 def shape_cases(draw: st.DrawFn, fmt: str) -> Case:
-    """Both types of the result."""
-    x, quant = draw(typed(fmt, draw(shapes(max_dims=5, zero=True))))
+    """Both types of the result, which has an element at least."""
+    x, quant = draw(typed(fmt, draw(shapes(min_dims=1, max_dims=5, zero=True))))
     return Case(shape, (x,), {"to": draw(st.sampled_from(("s32", "s64")))}, (quant,))
 
 

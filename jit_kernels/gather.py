@@ -1,0 +1,270 @@
+"""Operators that address elements by values. Every index is checked before it is used."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..ir import ANY
+from ..refimpl.gather import gather, gather_nd, one_hot, reverse_sequence, sparse_to_dense
+from .kernel import I64, INDEX_OUT_OF_RANGE, OK, S16, S32, S64, U8, Kernel, inlined, kernel, share
+from .lowering import Operand, Site, Step, lowers
+from .strided import fill_with, operand
+
+
+@inlined
+def move(x, a, y, b, run):  # type: ignore[no-untyped-def]
+    """Copy `run` bytes from x[a] to y[b]."""
+    for j in range(run):
+        y[b + j] = x[a + j]
+
+
+@inlined
+def gather_share(x, index, y, outer, size, count, rows, run, tid, threads):  # type: ignore[no-untyped-def]
+    """Row (b, o, i) of the result is row (b, o, index[b, i]) of `x`; a row has `run` bytes."""
+    start, stop = share(rows, tid, threads)
+    for row in range(start, stop):
+        block = row // count
+        at = np.int64(index[block // outer * count + row - block * count])
+        if at < 0 or at >= size:
+            return INDEX_OUT_OF_RANGE
+        move(x, (block * size + at) * run, y, row * run, run)
+    return OK
+
+
+@kernel
+def s16_gather(
+    x: U8, index: S16, y: U8, outer: I64, size: I64, count: I64, rows: I64, run: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """Gather by s16 indices."""
+    return gather_share(x, index, y, outer, size, count, rows, run, tid, threads)
+
+
+@kernel
+def s32_gather(
+    x: U8, index: S32, y: U8, outer: I64, size: I64, count: I64, rows: I64, run: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """Gather by s32 indices."""
+    return gather_share(x, index, y, outer, size, count, rows, run, tid, threads)
+
+
+@kernel
+def s64_gather(
+    x: U8, index: S64, y: U8, outer: I64, size: I64, count: I64, rows: I64, run: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """Gather by s64 indices."""
+    return gather_share(x, index, y, outer, size, count, rows, run, tid, threads)
+
+
+@inlined
+def gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads):  # type: ignore[no-untyped-def]
+    """Row i of the result is the row of `x` at the `depth` indices in row i of `index`."""
+    start, stop = share(rows, tid, threads)
+    for row in range(start, stop):
+        at = np.int64(0)
+        for k in range(depth):
+            i = np.int64(index[row * depth + k])
+            if i < 0 or i >= sizes[k]:
+                return INDEX_OUT_OF_RANGE
+            at = at * sizes[k] + i
+        move(x, at * run, y, row * run, run)
+    return OK
+
+
+@kernel
+def s16_gather_nd(
+    x: U8, index: S16, y: U8, sizes: S64, depth: I64, rows: I64, run: I64, tid: I64, threads: I64
+) -> I64:
+    """Gather by rows of s16 indices."""
+    return gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads)
+
+
+@kernel
+def s32_gather_nd(
+    x: U8, index: S32, y: U8, sizes: S64, depth: I64, rows: I64, run: I64, tid: I64, threads: I64
+) -> I64:
+    """Gather by rows of s32 indices."""
+    return gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads)
+
+
+@kernel
+def s64_gather_nd(
+    x: U8, index: S64, y: U8, sizes: S64, depth: I64, rows: I64, run: I64, tid: I64, threads: I64
+) -> I64:
+    """Gather by rows of s64 indices."""
+    return gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads)
+
+
+@inlined
+def scatter_share(index, values, y, sizes, depth, count, step, run):  # type: ignore[no-untyped-def]
+    """Put element i of `values` at the place in row i of `index`, one after the other."""
+    for row in range(count):
+        at = np.int64(0)
+        for k in range(depth):
+            i = np.int64(index[row * depth + k])
+            if i < 0 or i >= sizes[k]:
+                return INDEX_OUT_OF_RANGE
+            at = at * sizes[k] + i
+        move(values, row * step, y, at * run, run)
+    return OK
+
+
+@kernel
+def s32_scatter(
+    index: S32, values: U8, y: U8, sizes: S64, depth: I64, count: I64, step: I64, run: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """Scatter to rows of s32 indices."""
+    return scatter_share(index, values, y, sizes, depth, count, step, run)
+
+
+@kernel
+def s64_scatter(
+    index: S64, values: U8, y: U8, sizes: S64, depth: I64, count: I64, step: I64, run: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """Scatter to rows of s64 indices."""
+    return scatter_share(index, values, y, sizes, depth, count, step, run)
+
+
+@inlined
+def one_hot_share(index, on, y, depth, inner, count, run, tid, threads):  # type: ignore[no-untyped-def]
+    """Put `on` where an index names a place; the others hold the other value already."""
+    start, stop = share(count, tid, threads)
+    for i in range(start, stop):
+        at = np.int64(index[i])
+        if 0 <= at < depth:
+            outer = i // inner
+            move(on, 0, y, ((outer * depth + at) * inner + i - outer * inner) * run, run)
+    return OK
+
+
+@kernel
+def s32_one_hot(
+    index: S32, on: U8, y: U8, depth: I64, inner: I64, count: I64, run: I64, tid: I64, threads: I64
+) -> I64:
+    """Mark the places of s32 indices."""
+    return one_hot_share(index, on, y, depth, inner, count, run, tid, threads)
+
+
+@kernel
+def s64_one_hot(
+    index: S64, on: U8, y: U8, depth: I64, inner: I64, count: I64, run: I64, tid: I64, threads: I64
+) -> I64:
+    """Mark the places of s64 indices."""
+    return one_hot_share(index, on, y, depth, inner, count, run, tid, threads)
+
+
+@inlined
+def reverse_share(x, lengths, y, first, middle, second, rows, run, batch_first, tid, threads):  # type: ignore[no-untyped-def]
+    """Reverse rows (o, i, m, j): i is the batch and j the place in the sequence, or the other way round."""
+    start, stop = share(rows, tid, threads)
+    for row in range(start, stop):
+        j = row % second
+        i = row // (second * middle) % first
+        length = np.int64(lengths[i if batch_first else j])
+        place = j if batch_first else i
+        if length < 0 or length > (second if batch_first else first):
+            return INDEX_OUT_OF_RANGE
+        shift = length - 1 - 2 * place if place < length else 0
+        to = row + shift * (1 if batch_first else second * middle)
+        move(x, row * run, y, to * run, run)
+    return OK
+
+
+@kernel
+def s32_reverse_sequence(
+    x: U8, lengths: S32, y: U8, first: I64, middle: I64, second: I64, rows: I64, run: I64, batch_first: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Reverse sequences of s32 lengths."""
+    return reverse_share(x, lengths, y, first, middle, second, rows, run, batch_first, tid, threads)
+
+
+@kernel
+def s64_reverse_sequence(
+    x: U8, lengths: S64, y: U8, first: I64, middle: I64, second: I64, rows: I64, run: I64, batch_first: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Reverse sequences of s64 lengths."""
+    return reverse_share(x, lengths, y, first, middle, second, rows, run, batch_first, tid, threads)
+
+
+GATHER: dict[str, Kernel] = {"s16": s16_gather, "s32": s32_gather, "s64": s64_gather}
+GATHER_ND: dict[str, Kernel] = {"s16": s16_gather_nd, "s32": s32_gather_nd, "s64": s64_gather_nd}
+SCATTER: dict[str, Kernel] = {"s32": s32_scatter, "s64": s64_scatter}
+ONE_HOT: dict[str, Kernel] = {"s32": s32_one_hot, "s64": s64_one_hot}
+REVERSE: dict[str, Kernel] = {"s32": s32_reverse_sequence, "s64": s64_reverse_sequence}
+
+
+@lowers(*((gather, fmt) for fmt in ANY))
+def lower_gather(site: Site) -> list[Step]:
+    """Rows are what follows the axis."""
+    (x, index), y = map(operand, site.inputs), site.outputs[0]
+    sizes, rank = x.type.shape, len(index.type.shape)
+    axis, batch = site.attributes["axis"] % len(sizes), site.attributes["batch_dims"]
+    batch += rank if batch < 0 else 0
+    outer, count = math.prod(sizes[batch:axis]), math.prod(index.type.shape[batch:])
+    run = math.prod(sizes[axis + 1 :]) * x.type.dtype.itemsize
+    rows = math.prod(sizes[:axis]) * count
+    if rows == 0:
+        return []
+    arguments = (x, index, y, outer, sizes[axis], count, rows, run)
+    return [Step(GATHER[index.type.format], arguments)]
+
+
+def _places(site: Site, sizes: tuple[int, ...]) -> Operand:
+    return site.constant(np.array([*sizes, 0], np.int64))
+
+
+@lowers(*((gather_nd, fmt) for fmt in ANY))
+def lower_gather_nd(site: Site) -> list[Step]:
+    """Rows are what the indices leave."""
+    (x, index), y = map(operand, site.inputs), site.outputs[0]
+    depth = index.type.shape[-1]
+    rows = math.prod(index.type.shape[:-1])
+    run = math.prod(x.type.shape[depth:]) * x.type.dtype.itemsize
+    if rows == 0:
+        return []
+    sizes = _places(site, x.type.shape[:depth])
+    return [Step(GATHER_ND[index.type.format], (x, index, y, sizes, depth, rows, run))]
+
+
+@lowers(*((sparse_to_dense, fmt) for fmt in ANY))
+def lower_sparse_to_dense(site: Site) -> list[Step]:
+    """The default everywhere; then the values, in order, because the last one of several stays."""
+    (index, _, values, default), y = map(operand, site.inputs), site.outputs[0]
+    depth, run = len(y.type.shape), y.type.dtype.itemsize
+    count = index.type.size // max(depth, 1)
+    step = run if values.type.shape else 0
+    sizes = _places(site, y.type.shape)
+    arguments = (index, values, y, sizes, depth, count, step, run)
+    put = Step(SCATTER[index.type.format], arguments, serial=True)
+    return [*fill_with(default, y, y.type.size), put]
+
+
+@lowers(*((one_hot, fmt) for fmt in ANY))
+def lower_one_hot(site: Site) -> list[Step]:
+    """`off` everywhere; then `on` where an index names a place."""
+    (index, _, on, off), y = map(operand, site.inputs), site.outputs[0]
+    if y.type.size == 0:
+        return []
+    axis = site.attributes["axis"] % len(y.type.shape)
+    inner = math.prod(y.type.shape[axis + 1 :])
+    arguments = (index, on, y, y.type.shape[axis], inner, index.type.size, y.type.dtype.itemsize)
+    mark = Step(ONE_HOT[index.type.format], arguments)
+    return [*fill_with(off, y, y.type.size), mark]
+
+
+@lowers(*((reverse_sequence, fmt) for fmt in ANY))
+def lower_reverse_sequence(site: Site) -> list[Step]:
+    """Rows are what follows both axes."""
+    (x, lengths), y = map(operand, site.inputs), site.outputs[0]
+    if x.type.size == 0:
+        return []
+    sizes = x.type.shape
+    seq, batch = site.attributes["seq_axis"], site.attributes["batch_axis"]
+    low, high = min(seq, batch), max(seq, batch)
+    rows, middle = math.prod(sizes[: high + 1]), math.prod(sizes[low + 1 : high])
+    run = math.prod(sizes[high + 1 :]) * x.type.dtype.itemsize
+    arguments = (x, lengths, y, sizes[low], middle, sizes[high], rows, run, int(batch < seq))
+    return [Step(REVERSE[lengths.type.format], arguments)]

@@ -1,0 +1,153 @@
+"""Resizing images. Places in the source are found when the plan is made, as the reference finds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir import ANY
+from ..quant.resize import bilinear_axis_10
+from ..refimpl.resize import bilinear_axis, nearest_axis, resize_bilinear, resize_nearest_neighbor
+from .gather import move
+from .kernel import F32, I64, OK, S8, S16, S64, U8, inlined, kernel, share
+from .lowering import Operand, Site, Step, lowers
+from .strided import operand
+
+
+@inlined
+def row_of(places, row, rows, h, w, c):  # type: ignore[no-untyped-def]
+    """Return where the source row of target row (image, i) starts."""
+    return (row // rows * h + places[row % rows]) * w * c
+
+
+@inlined
+def bilinear_mean(x, r0, r1, c0, c1, f, g, k):  # type: ignore[no-untyped-def]
+    """Return the float32 mean of four elements, term by term in the order of TFLite."""
+    one = np.float32(1)
+    y = np.float32(x[r0 + c0 + k]) * (one - f) * (one - g)
+    y += np.float32(x[r1 + c0 + k]) * f * (one - g)
+    y += np.float32(x[r0 + c1 + k]) * (one - f) * g
+    y += np.float32(x[r1 + c1 + k]) * f * g
+    return y
+
+
+@kernel
+def f32_resize_bilinear(
+    x: F32, y: F32, top: S64, bottom: S64, f: F32, left: S64, right: S64, g: F32,
+    n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Resize float32 images, a row at a time."""
+    start, stop = share(n * rows, tid, threads)
+    for row in range(start, stop):
+        r0, r1 = row_of(top, row, rows, h, w, c), row_of(bottom, row, rows, h, w, c)
+        for j in range(columns):
+            to, weight = (row * columns + j) * c, f[row % rows]
+            for k in range(c):
+                y[to + k] = bilinear_mean(x, r0, r1, left[j] * c, right[j] * c, weight, g[j], k)
+    return OK
+
+
+@kernel
+def u8_resize_bilinear(
+    x: U8, y: U8, top: S64, bottom: S64, f: F32, left: S64, right: S64, g: F32,
+    n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Resize u8 images in float32, a row at a time."""
+    start, stop = share(n * rows, tid, threads)
+    for row in range(start, stop):
+        r0, r1 = row_of(top, row, rows, h, w, c), row_of(bottom, row, rows, h, w, c)
+        for j in range(columns):
+            to, weight = (row * columns + j) * c, f[row % rows]
+            for k in range(c):
+                mean = bilinear_mean(x, r0, r1, left[j] * c, right[j] * c, weight, g[j], k)
+                y[to + k] = np.uint8(mean + np.float32(0.5))
+    return OK
+
+
+@inlined
+def mean_share(x, y, top, bottom, f, left, right, g, n, h, w, c, rows, columns, tid, threads):  # type: ignore[no-untyped-def]
+    """Resize integer images with weights in 1/1024, a row at a time."""
+    start, stop = share(n * rows, tid, threads)
+    for row in range(start, stop):
+        r0, r1 = row_of(top, row, rows, h, w, c), row_of(bottom, row, rows, h, w, c)
+        p = f[row % rows]
+        for j in range(columns):
+            c0, c1, q, to = left[j] * c, right[j] * c, g[j], (row * columns + j) * c
+            for k in range(c):
+                total = np.int64(x[r0 + c0 + k]) * (1024 - p) * (1024 - q)
+                total += np.int64(x[r1 + c0 + k]) * p * (1024 - q)
+                total += np.int64(x[r0 + c1 + k]) * (1024 - p) * q
+                total += np.int64(x[r1 + c1 + k]) * p * q
+                mean = (abs(total) + (1 << 19)) >> 20
+                y[to + k] = mean if total > 0 else -mean
+    return OK
+
+
+@kernel
+def s8_resize_bilinear(
+    x: S8, y: S8, top: S64, bottom: S64, f: S64, left: S64, right: S64, g: S64,
+    n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Resize s8 images."""
+    return mean_share(x, y, top, bottom, f, left, right, g, n, h, w, c, rows, columns, tid, threads)
+
+
+@kernel
+def s16_resize_bilinear(
+    x: S16, y: S16, top: S64, bottom: S64, f: S64, left: S64, right: S64, g: S64,
+    n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Resize s16 images."""
+    return mean_share(x, y, top, bottom, f, left, right, g, n, h, w, c, rows, columns, tid, threads)
+
+
+BILINEAR: dict[str, Any] = {
+    "f32": (f32_resize_bilinear, bilinear_axis),
+    "u8": (u8_resize_bilinear, bilinear_axis),
+    "s8": (s8_resize_bilinear, bilinear_axis_10),
+    "s16": (s16_resize_bilinear, bilinear_axis_10),
+}
+
+
+@lowers(*((resize_bilinear, fmt) for fmt in BILINEAR))
+def lower_resize_bilinear(site: Site) -> list[Step]:
+    """Tables of places and weights for rows and columns."""
+    x, y = operand(site.inputs[0]), site.outputs[0]
+    (n, h, w, c), (_, rows, columns, _) = x.type.shape, y.type.shape
+    if y.type.size == 0:
+        return []
+    run, places = BILINEAR[x.type.format]
+    modes = site.attributes["align_corners"], site.attributes["half_pixel_centers"]
+    tables: list[Operand] = []
+    for source, target in ((h, rows), (w, columns)):
+        tables += [site.constant(table) for table in places(source, target, *modes)]
+    return [Step(run, (x, y, *tables, n, h, w, c, rows, columns))]
+
+
+@kernel
+def u8_resize_nearest(
+    x: U8, y: U8, up: S64, across: S64, n: I64, h: I64, w: I64, run: I64, rows: I64, columns: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Copy pixels of `run` bytes, a row of the result at a time."""
+    start, stop = share(n * rows, tid, threads)
+    for row in range(start, stop):
+        source = row_of(up, row, rows, h, w, run)
+        for j in range(columns):
+            move(x, source + across[j] * run, y, (row * columns + j) * run, run)
+    return OK
+
+
+@lowers(*((resize_nearest_neighbor, fmt) for fmt in ANY))
+def lower_resize_nearest_neighbor(site: Site) -> list[Step]:
+    """Tables of places for rows and columns."""
+    x, y = operand(site.inputs[0]), site.outputs[0]
+    (n, h, w, c), (_, rows, columns, _) = x.type.shape, y.type.shape
+    if y.type.size == 0:
+        return []
+    modes = site.attributes["align_corners"], site.attributes["half_pixel_centers"]
+    up = site.constant(nearest_axis(h, rows, *modes))
+    across = site.constant(nearest_axis(w, columns, *modes))
+    run = c * x.type.dtype.itemsize
+    return [Step(u8_resize_nearest, (x, y, up, across, n, h, w, run, rows, columns))]
