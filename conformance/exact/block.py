@@ -19,7 +19,8 @@ def exact_space_to_batch_nd(x: Cells, block: Cells, paddings: Cells, *, zero: in
     rows = [(x.shape[1 + a] + before[a] + after[a]) // sizes[a] for a in range(m)]
     y = Cells.full((n * math.prod(sizes), *rows, *x.shape[m + 1 :]), zero)
     for i in y.indices():
-        within, source = i[0] // n, []
+        within = i[0] // n
+        source: list[int] = []
         for a in reversed(range(m)):
             source.insert(0, i[1 + a] * sizes[a] + within % sizes[a] - before[a])
             within //= sizes[a]

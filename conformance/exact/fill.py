@@ -25,7 +25,8 @@ def exact_range(start: Cells, limit: Cells, delta: Cells) -> Cells:
         count = math.ceil(abs(f32(f32(last - first) / step)))
     else:
         count = math.ceil(Fraction(abs(last - first), abs(step)))
-    values, value = [], Fraction(first)
+    values: list[Fraction | float] = []
+    value = Fraction(first)
     while len(values) < count:
         values.append(value)
         value += Fraction(step)

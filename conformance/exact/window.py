@@ -65,8 +65,8 @@ def exact_strided_slice(
             sizes.append(len(positions[-1]))
         axis += 1
     picked = Cells(tuple(len(p) for p in positions), [])
-    for i in picked.indices():
-        picked.values.append(x[tuple(p[k] for p, k in zip(positions, i, strict=True))])
+    for place in picked.indices():
+        picked.values.append(x[tuple(p[k] for p, k in zip(positions, place, strict=True))])
     return Cells(tuple(sizes), picked.values)
 
 
