@@ -1,0 +1,444 @@
+"""Reductions: two tables, made with the plan, say where each result starts and where its elements lie from there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..ir import Array
+from ..quant.reduce import mean_multiplier, sum_multiplier
+from ..refimpl.reduce import (
+    arg_max,
+    arg_min,
+    mean,
+    reduce_max,
+    reduce_min,
+    reduce_prod,
+    reduced_axes,
+    sum,
+)
+from .conv_plain import scale_twice
+from .kernel import F32, F64, I64, OK, S8, S16, S32, S64, U8, Kernel, inlined, kernel, share
+from .lowering import Argument, Site, Step, lowers
+
+WHOLE = ("s8", "u8", "s16", "s32", "s64")
+
+
+@kernel
+def f32_sum(
+    x: F32, y: F32, base: S64, step: S64, results: I64, count: I64, by: F64, tid: I64, threads: I64
+) -> I64:
+    """Add in float64, and divide."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        total, at = 0.0, base[r]
+        for k in range(count):
+            total += x[at + step[k]]
+        y[r] = np.float32(total / by)
+    return OK
+
+
+@inlined
+def whole_sum(x, y, base, step, results, count, by, tid, threads):  # type: ignore[no-untyped-def]
+    """Add in 64 bits, and divide towards zero."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        total, at = np.int64(0), base[r]
+        for k in range(count):
+            total += x[at + step[k]]
+        quotient = total // by
+        y[r] = quotient + (total < 0 and quotient * by != total)
+
+
+@kernel
+def s32_sum(
+    x: S32, y: S32, base: S64, step: S64, results: I64, count: I64, by: I64, tid: I64, threads: I64
+) -> I64:
+    """Sum or mean of int32."""
+    whole_sum(x, y, base, step, results, count, by, tid, threads)
+    return OK
+
+
+@kernel
+def s64_sum(
+    x: S64, y: S64, base: S64, step: S64, results: I64, count: I64, by: I64, tid: I64, threads: I64
+) -> I64:
+    """Sum or mean of int64."""
+    whole_sum(x, y, base, step, results, count, by, tid, threads)
+    return OK
+
+
+@kernel
+def f32_prod(
+    x: F32, y: F32, base: S64, step: S64, results: I64, count: I64, tid: I64, threads: I64
+) -> I64:
+    """Multiply in float64."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        product, at = 1.0, base[r]
+        for k in range(count):
+            product *= x[at + step[k]]
+        y[r] = np.float32(product)
+    return OK
+
+
+@inlined
+def whole_prod(x, y, base, step, results, count, tid, threads):  # type: ignore[no-untyped-def]
+    """Multiply in 64 bits."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        product, at = np.int64(1), base[r]
+        for k in range(count):
+            product *= x[at + step[k]]
+        y[r] = product
+
+
+@kernel
+def s32_prod(
+    x: S32, y: S32, base: S64, step: S64, results: I64, count: I64, tid: I64, threads: I64
+) -> I64:
+    """Product of int32."""
+    whole_prod(x, y, base, step, results, count, tid, threads)
+    return OK
+
+
+@kernel
+def s64_prod(
+    x: S64, y: S64, base: S64, step: S64, results: I64, count: I64, tid: I64, threads: I64
+) -> I64:
+    """Product of int64."""
+    whole_prod(x, y, base, step, results, count, tid, threads)
+    return OK
+
+
+@inlined
+def extreme(x, y, base, step, results, count, largest, empty, tid, threads):  # type: ignore[no-untyped-def]
+    """The first largest or smallest element; a NaN wins."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        at = base[r]
+        if count == 0:
+            y[r] = empty
+            continue
+        best = x[at + step[0]]
+        for k in range(1, count):
+            v = x[at + step[k]]
+            better = v > best if largest else v < best
+            if better or (v != v and best == best):
+                best = v
+        y[r] = best
+
+
+@kernel
+def f32_extreme(
+    x: F32, y: F32, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: F64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Largest or smallest float32."""
+    extreme(x, y, base, step, results, count, largest, np.float32(empty), tid, threads)
+    return OK
+
+
+@kernel
+def s8_extreme(
+    x: S8, y: S8, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Largest or smallest int8."""
+    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
+    return OK
+
+
+@kernel
+def u8_extreme(
+    x: U8, y: U8, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Largest or smallest uint8."""
+    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
+    return OK
+
+
+@kernel
+def s16_extreme(
+    x: S16, y: S16, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Largest or smallest int16."""
+    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
+    return OK
+
+
+@kernel
+def s32_extreme(
+    x: S32, y: S32, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Largest or smallest int32."""
+    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
+    return OK
+
+
+@kernel
+def s64_extreme(
+    x: S64, y: S64, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Largest or smallest int64."""
+    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
+    return OK
+
+
+@inlined
+def fixed_sum(  # type: ignore[no-untyped-def]
+    x, y, base, step, results, count, bias, multiplier, shift, zero, low, high, tid, threads
+):
+    """Add stored integers in 32 bits, less `bias`, and requantize."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        total, at = np.int64(0), base[r]
+        for k in range(count):
+            total += x[at + step[k]]
+        scaled = scale_twice(np.int64(np.int32(total - bias)), multiplier, shift) + zero
+        y[r] = min(max(scaled, low), high) if count else 0
+
+
+@kernel
+def s8_sum(
+    x: S8, y: S8, base: S64, step: S64, results: I64, count: I64, bias: I64, multiplier: I64,
+    shift: I64, zero: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Sum or mean of quantized int8."""
+    fixed_sum(
+        x, y, base, step, results, count, bias, multiplier, shift, zero, -128, 127, tid, threads
+    )
+    return OK
+
+
+@kernel
+def u8_sum(
+    x: U8, y: U8, base: S64, step: S64, results: I64, count: I64, bias: I64, multiplier: I64,
+    shift: I64, zero: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Sum or mean of quantized uint8."""
+    fixed_sum(x, y, base, step, results, count, bias, multiplier, shift, zero, 0, 255, tid, threads)
+    return OK
+
+
+@kernel
+def s16_sum(
+    x: S16, y: S16, base: S64, step: S64, results: I64, count: I64, bias: I64, multiplier: I64,
+    shift: I64, zero: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Mean of quantized int16."""
+    fixed_sum(
+        x, y, base, step, results, count, bias, multiplier, shift, zero, -32768, 32767, tid, threads
+    )
+    return OK
+
+
+KERNELS = {
+    ("sum", "f32"): f32_sum,
+    ("sum", "s32"): s32_sum,
+    ("sum", "s64"): s64_sum,
+    ("prod", "f32"): f32_prod,
+    ("prod", "s32"): s32_prod,
+    ("prod", "s64"): s64_prod,
+    ("fixed", "s8"): s8_sum,
+    ("fixed", "u8"): u8_sum,
+    ("fixed", "s16"): s16_sum,
+    ("extreme", "f32"): f32_extreme,
+    ("extreme", "s8"): s8_extreme,
+    ("extreme", "u8"): u8_extreme,
+    ("extreme", "s16"): s16_extreme,
+    ("extreme", "s32"): s32_extreme,
+    ("extreme", "s64"): s64_extreme,
+}
+
+
+def offset_tables(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return where each result starts, and the distances of the elements that it is made of.
+
+    >>> [t.tolist() for t in offset_tables((2, 3), (0,))]
+    [[0, 1, 2], [0, 3]]
+    """
+    strides = [int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape))]
+    kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
+    inner = tuple(n if i in axes else 1 for i, n in enumerate(shape))
+
+    def offsets(sizes: tuple[int, ...]) -> Array:
+        table = np.zeros(sizes, np.int64)
+        for i, n in enumerate(sizes):
+            steps = np.arange(n, dtype=np.int64) * strides[i]
+            table += steps.reshape([-1 if j == i else 1 for j in range(len(sizes))])
+        return table.ravel()
+
+    return offsets(kept), offsets(inner)
+
+
+def _operands(site: Site) -> tuple[tuple[Argument, ...], int]:
+    """Return what all kernels take first, and how many elements make a result."""
+    x, axes, y = site.inputs[0], site.inputs[1], site.outputs[0]
+    assert x is not None and axes is not None and axes.value is not None
+    chosen = reduced_axes(len(x.type.shape), axes.value)
+    tables = offset_tables(x.type.shape, chosen)
+    count = math.prod(x.type.shape[i] for i in chosen)
+    return (x, y, *map(site.constant, tables), y.type.size, count), count
+
+
+def _kernel(kind: str, site: Site) -> Kernel:
+    return KERNELS[kind, site.outputs[0].type.format]
+
+
+@lowers((sum, "f32"), (sum, "s32"), (sum, "s64"))
+def lower_sum(site: Site) -> list[Step]:
+    """A sum is divided by 1."""
+    return [Step(_kernel("sum", site), (*_operands(site)[0], 1))]
+
+
+@lowers((mean, "f32"), (mean, "s32"), (mean, "s64"))
+def lower_mean(site: Site) -> list[Step]:
+    """A mean of nothing is 0 / 0 in floats, and 0 in integers."""
+    arguments, count = _operands(site)
+    by = count if site.outputs[0].type.format == "f32" else max(count, 1)
+    return [Step(_kernel("sum", site), (*arguments, by))]
+
+
+@lowers((reduce_prod, "f32"), (reduce_prod, "s32"), (reduce_prod, "s64"))
+def lower_prod(site: Site) -> list[Step]:
+    """Products take no more arguments."""
+    return [Step(_kernel("prod", site), _operands(site)[0])]
+
+
+@lowers(*((op, f) for op in (reduce_max, reduce_min) for f in ("f32", *WHOLE)))
+def lower_extreme(site: Site) -> list[Step]:
+    """The extreme of nothing is the other end of the type."""
+    dtype, largest = site.outputs[0].type.dtype, site.node.op is reduce_max
+    info: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    empty = (float if dtype.kind == "f" else int)(info.min if largest else info.max)
+    return [Step(_kernel("extreme", site), (*_operands(site)[0], int(largest), empty))]
+
+
+@lowers((mean, "s8"), (mean, "u8"), (mean, "s16"), (sum, "s8"), (sum, "u8"))
+def lower_fixed(site: Site) -> list[Step]:
+    """The count of a mean goes into its multiplier; an empty tensor gives stored zeros."""
+    arguments, count = _operands(site)
+    x, y = site.inputs[0], site.outputs[0].type.quant
+    assert x is not None and x.type.quant is not None and y is not None
+    derive = mean_multiplier if site.node.op is mean else sum_multiplier
+    multiplier = derive(x.type.quant, y, max(count, 1))
+    rest = (x.type.quant.zero_point[0] * count, *multiplier, y.zero_point[0])
+    return [Step(_kernel("fixed", site), (*arguments, *rest))]
+
+
+@inlined
+def position(x, y, outer, count, inner, largest, tid, threads):  # type: ignore[no-untyped-def]
+    """Where the first largest or smallest element stands; NaNs do not take part."""
+    start, stop = share(outer * inner, tid, threads)
+    for r in range(start, stop):
+        at = r // inner * count * inner + r % inner
+        best, where = x[at], np.int64(0)
+        for k in range(1, count):
+            v = x[at + k * inner]
+            better = v > best if largest else v < best
+            if better or (best != best and v == v):
+                best, where = v, np.int64(k)
+        y[r] = where
+
+
+@kernel
+def f32_arg_s32(
+    x: F32, y: S32, outer: I64, count: I64, inner: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Positions in float32, as int32."""
+    position(x, y, outer, count, inner, largest, tid, threads)
+    return OK
+
+
+@kernel
+def f32_arg_s64(
+    x: F32, y: S64, outer: I64, count: I64, inner: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Positions in float32, as int64."""
+    position(x, y, outer, count, inner, largest, tid, threads)
+    return OK
+
+
+@kernel
+def s8_arg_s32(
+    x: S8, y: S32, outer: I64, count: I64, inner: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Positions in int8, as int32."""
+    position(x, y, outer, count, inner, largest, tid, threads)
+    return OK
+
+
+@kernel
+def s8_arg_s64(
+    x: S8, y: S64, outer: I64, count: I64, inner: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Positions in int8, as int64."""
+    position(x, y, outer, count, inner, largest, tid, threads)
+    return OK
+
+
+@kernel
+def u8_arg_s32(
+    x: U8, y: S32, outer: I64, count: I64, inner: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Positions in uint8, as int32."""
+    position(x, y, outer, count, inner, largest, tid, threads)
+    return OK
+
+
+@kernel
+def u8_arg_s64(
+    x: U8, y: S64, outer: I64, count: I64, inner: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Positions in uint8, as int64."""
+    position(x, y, outer, count, inner, largest, tid, threads)
+    return OK
+
+
+@kernel
+def s32_arg_s32(
+    x: S32, y: S32, outer: I64, count: I64, inner: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Positions in int32, as int32."""
+    position(x, y, outer, count, inner, largest, tid, threads)
+    return OK
+
+
+@kernel
+def s32_arg_s64(
+    x: S32, y: S64, outer: I64, count: I64, inner: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Positions in int32, as int64."""
+    position(x, y, outer, count, inner, largest, tid, threads)
+    return OK
+
+
+POSITIONS = {
+    ("f32", "s32"): f32_arg_s32,
+    ("f32", "s64"): f32_arg_s64,
+    ("s8", "s32"): s8_arg_s32,
+    ("s8", "s64"): s8_arg_s64,
+    ("u8", "s32"): u8_arg_s32,
+    ("u8", "s64"): u8_arg_s64,
+    ("s32", "s32"): s32_arg_s32,
+    ("s32", "s64"): s32_arg_s64,
+}
+
+
+@lowers(*((op, f) for op in (arg_max, arg_min) for f in ("f32", "s8", "u8", "s32")))
+def lower_arg(site: Site) -> list[Step]:
+    """The axis lies between what is before and what is after it."""
+    x, axis, y = site.inputs[0], site.inputs[1], site.outputs[0]
+    assert x is not None and axis is not None and axis.value is not None
+    shape = x.type.shape
+    a = int(axis.value.reshape(())) % len(shape)
+    sizes = (math.prod(shape[:a]), shape[a], math.prod(shape[a + 1 :]))
+    largest = int(site.node.op is arg_max)
+    return [Step(POSITIONS[x.type.format, y.type.format], (x, y, *sizes, largest))]
