@@ -95,7 +95,9 @@ def _samples(type: TensorType, data: Path) -> Iterator[Array]:
     elif type.shape[1:] == (32, 32, 3):
         yield from _cifar10(data / "cifar10" / "lossless" / "cifar10_batch_50.png")
     elif len(type.shape) == 4 and type.shape[3] in (1, 3) and min(size) >= 96:
-        yield from _images(data / "images", size, "L" if type.shape[3] == 1 else "RGB")
+        yield from _images(
+            data / "images", (size[0], size[1]), "L" if type.shape[3] == 1 else "RGB"
+        )
 
 
 def _keywords(path: Path) -> Iterator[Array]:

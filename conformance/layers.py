@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir import Array, Graph, Node, TensorType, format_of
 from ..runtime.interpreter import evaluate, infer
+from .engines.litert import LiteRT
 from .judge import Verdict, judge, node_bounds
 
 
@@ -52,14 +53,24 @@ def seen_by_index(
     A state has one index for its value before and after the run: `states` gives those before.
     """
     before = {s.tensor: s.initial for s in graph.states} | dict(states or {})
-    seen = {
-        name: tensors[index]
-        for name, index in graph.origin.items()
-        if index in tensors and name not in graph.constants
-    }
+    seen = {name: tensors[index] for name, index in graph.origin.items() if index in tensors}
     return seen | before
 
 
 def next_states(graph: Graph, seen: Mapping[str, Array]) -> dict[str, Array]:
     """Return the states that the following run starts from."""
     return {s.tensor: seen[s.successor] for s in graph.states}
+
+
+def litert_runs(
+    engine: LiteRT, model: bytes, graph: Graph, feeds: Sequence[Mapping[str, Array]]
+) -> list[dict[str, Array]]:
+    """Run a file on each of `feeds` and return what LiteRT saw, by our names; states are carried along."""
+    indexed = [{graph.origin[n]: a for n, a in feed.items()} for feed in feeds]
+    results = engine.run(model, indexed, keep_state=bool(graph.states))
+    runs: list[dict[str, Array]] = []
+    states: Mapping[str, Array] | None = None
+    for feed, tensors in zip(feeds, results, strict=True):
+        runs.append({**seen_by_index(graph, tensors, states), **feed})
+        states = next_states(graph, runs[-1])
+    return runs

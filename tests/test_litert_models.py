@@ -11,7 +11,7 @@ from litegold.conformance.case import Case
 from litegold.conformance.engines.litert import LiteRT
 from litegold.conformance.inputs import random_feeds, real_feeds
 from litegold.conformance.judge import expected, judge
-from litegold.conformance.layers import judge_layers, next_states, seen_by_index
+from litegold.conformance.layers import judge_layers, litert_runs, next_states
 from litegold.conformance.second import exact
 from litegold.formats import tflite
 from litegold.ir import ConstraintError, FormatError, UnsupportedError
@@ -74,31 +74,20 @@ def check_runs(litert, path, graph, feeds):
 
     Return what is wrong, and whether every node has to be exact.
     """
-    indexed = [{graph.origin[n]: a for n, a in feed.items()} for feed in feeds]
-    results = litert.run(path.read_bytes(), indexed, keep_state=bool(graph.states))
-    states, wrong, layers, exact = {}, [], 0, True
-    for feed, tensors in zip(feeds, results, strict=True):
-        seen = seen_by_index(graph, tensors, states) | feed
-        for layer in judge_layers(graph, seen):
-            layers += 1
-            exact &= layer.exact
-            if not layer.verdict:
-                wrong.append(f"{layer.node} {layer.format}: {layer.verdict.reason}")
-        if graph.states:
-            states = next_states(graph, seen)
-    assert layers or not graph.nodes or all(o in graph.constants for o in graph.outputs)
-    return wrong, exact
+    runs = litert_runs(litert, path.read_bytes(), graph, feeds)
+    layers = [layer for seen in runs for layer in judge_layers(graph, seen)]
+    assert layers or not graph.nodes
+    wrong = [f"{x.node} {x.format}: {x.verdict.reason}" for x in layers if not x.verdict]
+    return wrong, all(layer.exact for layer in layers)
 
 
-def check_end_to_end(graph, path, feeds, litert):
+def check_end_to_end(litert, path, graph, feeds):
     """The outputs of the whole network are equal."""
-    indexed = [{graph.origin[n]: a for n, a in feed.items()} for feed in feeds]
-    results = litert.run(path.read_bytes(), indexed, keep_state=bool(graph.states))
     states = None
-    for feed, tensors in zip(feeds, results, strict=True):
+    for feed, seen in zip(feeds, litert_runs(litert, path.read_bytes(), graph, feeds), strict=True):
         values = interpret(graph, feed, states)
         for name in graph.outputs:
-            verdict = judge(tensors[graph.origin[name]], values[name])
+            verdict = judge(seen[name], values[name])
             assert verdict, f"{name}: {verdict.reason}"
         states = next_states(graph, values)
 
@@ -111,7 +100,7 @@ def check_file(litert, path, random_count, real_count, ends):
     wrong, exact = check_runs(litert, path, graph, feeds)
     assert not wrong, f"{len(wrong)} wrong; first: " + "\n".join(wrong[:5])
     if exact:
-        check_end_to_end(graph, path, feeds[:ends], litert)
+        check_end_to_end(litert, path, graph, feeds[:ends])
 
 
 @pytest.mark.parametrize("path", RUNNABLE, ids=name_of)

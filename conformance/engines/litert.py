@@ -70,7 +70,7 @@ class LiteRT:
         ok, answer = self._ask(request)
         if not ok:
             raise EngineError(f"LiteRT refuses: {answer}")
-        return answer  # type: ignore[no-any-return]
+        return answer
 
     def _ask(self, request: dict[str, Any]) -> tuple[bool, Any]:
         if self._connection is None:
@@ -81,7 +81,7 @@ class LiteRT:
             if not self._connection.poll(self.timeout):
                 self.close()
                 raise EngineError(f"LiteRT gave no answer in {self.timeout} s")
-            return self._connection.recv()  # type: ignore[no-any-return]
+            return self._connection.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             code = self._child.wait(10) if self._child else None
             self.close()
