@@ -124,7 +124,7 @@ def q8_pack(
             for i in range(2 * pairs):
                 value = 0
                 if used and i < k:
-                    value = (np.int64(w[column * k + i]) ^ flip) - zero
+                    value = (int(w[column * k + i]) ^ flip) - zero
                 packed[((p * pairs + i // 2) * PANEL + j) * 2 + i % 2] = value
     return OK
 
@@ -206,15 +206,19 @@ def _weights(site: Site, first: int, n: int, k: int, channels: int) -> tuple[lis
     if w.value is not None and (b is None or b.value is not None):
         rows = w.value.reshape(-1, k)[first : first + n].astype(np.int16) - np.int16(zero)
         bias = np.zeros(n, np.int32) if b is None or b.value is None else b.value[first : first + n]
-        table = table_of(site, bias, first, n, channels)
-        return [], site.constant(pack_pairs(rows.T)), site.constant(table)
+        made = table_of(site, bias, first, n, channels)
+        return [], site.constant(pack_pairs(rows.T)), site.constant(made)
     empty = table_of(site, np.zeros(n, np.int32), first, n, channels)
     packed = site.scratch(4 * -(-k // 2) * len(empty) * PANEL)
     table = site.scratch(empty.nbytes)
     source = None if b is None else shifted(b, first)
-    made = (shifted(w, first * k), source, packed, table, k, n, b is not None, *byte_code(w.type))
+    sizes = (k, n, b is not None, *byte_code(w.type))
     copied = Step(copy_table, (site.constant(empty), table, empty.size))
-    return [copied, Step(q8_pack, made)], packed, table
+    return (
+        [copied, Step(q8_pack, (shifted(w, first * k), source, packed, table, *sizes))],
+        packed,
+        table,
+    )
 
 
 def lower_q8_conv2d(site: Site) -> list[Step]:

@@ -81,7 +81,9 @@ def store_rows(
                 v.store_first(columns, vectors, v.add(c, v.mul(ldc, r * size)))
 
 
-def _tile(rows: int, vectors: int) -> Tile:
+def f32_tile(rows: int, vectors: int) -> Tile:
+    """Return the tile of some rows and some vectors of columns."""
+
     @tile(f"f32_gemm_{rows}x{vectors}")
     def gemm(
         v: Vectors, a: I64, lda: I64, b: I64, k: I64, bias: I64, c: I64, ldc: I64, columns: I64,
@@ -137,8 +139,8 @@ def f32_row(
 
 
 # The largest tile, and what is left of the rows; those with one vector take a panel's last columns.
-f32_all, f32_4, f32_2, f32_1 = (_tile(r, 2) for r in (ROWS, 4, 2, 1))
-f32_all_thin = _tile(ROWS, 1)
+f32_all, f32_4, f32_2, f32_1 = (f32_tile(r, 2) for r in (ROWS, 4, 2, 1))
+f32_all_thin = f32_tile(ROWS, 1)
 
 
 @inlined

@@ -107,7 +107,9 @@ def sums_s16(
     return [acc[r * vectors : (r + 1) * vectors] for r in range(rows)]
 
 
-def _tile(rows: int, vectors: int, rounding: str) -> Tile:
+def s16_tile(rows: int, vectors: int, rounding: str) -> Tile:
+    """Return the tile of some rows and some vectors of columns, that rounds "twice" or as "real"."""
+
     @tile(f"s16_gemm_{rows}x{vectors}_{rounding}")
     def gemm(
         v: Vectors, a: I64, lda: I64, b: I64, pairs: I64, table: I64, c: I64, ldc: I64, columns: I64,
@@ -148,9 +150,9 @@ def _hybrid_tile(rows: int) -> Tile:
     return gemm
 
 
-twice_all, twice_2, twice_1 = (_tile(r, 2, "twice") for r in (ROWS, 2, 1))
-twice_thin = _tile(ROWS, 1, "twice")
-real_4, real_1 = (_tile(r, 2, "real") for r in (4, 1))
+twice_all, twice_2, twice_1 = (s16_tile(r, 2, "twice") for r in (ROWS, 2, 1))
+twice_thin = s16_tile(ROWS, 1, "twice")
+real_4, real_1 = (s16_tile(r, 2, "real") for r in (4, 1))
 hybrid_4, hybrid_1 = (_hybrid_tile(r) for r in (4, 1))
 
 

@@ -268,4 +268,4 @@ for _op, _build in (
     (depthwise_conv2d, lower_hybrid_depthwise),
     (fully_connected, lower_hybrid_fully_connected),
 ):
-    CPU.of((_op, "hybrid"))((Lowering(_build, _known),))  # type: ignore[arg-type]
+    CPU.of((_op, "hybrid"))((Lowering(_build, _known),))

@@ -14,7 +14,7 @@ from .simd import Value, Vectors, tile
 
 def geometry(
     x: tuple[int, ...],
-    kernel: tuple[int, int],
+    kernel: tuple[int, ...],
     y: tuple[int, ...],
     attributes: Any,
     depth: int | None = None,
