@@ -34,10 +34,12 @@ F64: TypeAlias = float
 OK = 0
 INDEX_OUT_OF_RANGE = 1
 DIVISION_BY_ZERO = 2
+OUT_OF_DOMAIN = 3
 
 CODES = {
     INDEX_OUT_OF_RANGE: "an index is out of range",
     DIVISION_BY_ZERO: "an integer is divided by zero",
+    OUT_OF_DOMAIN: "the function has no value for an element",
 }
 
 

@@ -13,31 +13,46 @@ from .rule import INT8, Quantized
 
 S32 = NDArray[np.int32]
 
-
-def common_scale(x: Quantized, y: Quantized) -> np.float64:
-    """Return twice the larger scale: the unit in which two tensors are added."""
-    return np.float64(np.float32(2) * max(x.scale, y.scale))
+SQUARE_BITS = 7  # after the point of a difference that is squared
 
 
-def rescaled(x: Quantized, unit: np.float64, left_shift: int) -> S32:
-    """Return x in the given unit, with `left_shift` bits after the point."""
-    multiplier = quantize_multiplier(np.float64(x.scale) / unit)
-    return scale_rounding_twice(centred(x) << np.int32(left_shift), *multiplier)
+def sum_scales(
+    x: np.float32, y: np.float32, z: np.float32, left_shift: int
+) -> tuple[np.float64, np.float64, np.float64]:
+    """Return the multipliers of x and y to a common scale, and of their sum to that of z.
+
+    The common scale is twice the larger one; there, numbers have `left_shift` bits after the point. The
+    multipliers are float64 quotients of the float32 scales (add.cc, sub.cc).
+    """
+    unit = np.float64(np.float32(2) * max(x, y))
+    step = np.float64(np.float32(2**left_shift) * z)
+    return np.float64(x) / unit, np.float64(y) / unit, unit / step
+
+
+def squared_scales(
+    x: np.float32, y: np.float32, z: np.float32, left_shift: int
+) -> tuple[np.float64, np.float64, np.float64]:
+    """Return the same for the square of a difference (squared_difference.cc)."""
+    unit = np.float64(np.float32(2) * max(x, y))
+    step = np.float64(np.float32(2 ** (2 * left_shift)) * z)
+    return np.float64(x) / unit, np.float64(y) / unit, unit * unit / step
+
+
+def _rescaled(x: Quantized, real: np.float64, left_shift: int) -> S32:
+    return scale_rounding_twice(centred(x) << np.int32(left_shift), *quantize_multiplier(real))
+
+
+def sum_bits(form: str) -> int:
+    """Return how many bits follow the point in a sum: 20 for bytes, 15 for int16."""
+    return 15 if form == "s16" else 20
 
 
 def _sum(x: Quantized, y: Quantized, sign: int, out: TensorType, activation: str) -> Array:
-    """Return x + sign y: bring both to one scale, add, rescale (add.h, sub.h).
-
-    20 bits follow the point for bytes, 15 for int16. The multipliers are float64 quotients of the
-    float32 scales.
-    """
-    z, unit = output_of(out), common_scale(x, y)
-    left_shift = 15 if out.format == "s16" else 20
-    total = wrap_int32(
-        rescaled(x, unit, left_shift).astype(np.int64) + sign * rescaled(y, unit, left_shift)
-    )
-    step = np.float64(np.float32(2**left_shift) * z.scale)
-    scaled = scale_rounding_twice(total, *quantize_multiplier(unit / step))
+    """Return x + sign y: bring both to one scale, add, rescale (add.h, sub.h)."""
+    z, bits = output_of(out), sum_bits(out.format)
+    first, second, last = sum_scales(x.scale, y.scale, z.scale, bits)
+    total = _rescaled(x, first, bits).astype(np.int64) + sign * _rescaled(y, second, bits)
+    scaled = scale_rounding_twice(wrap_int32(total), *quantize_multiplier(last))
     return saturated(scaled + z.zero_point, out, activation_range(out, activation))
 
 
@@ -91,9 +106,8 @@ def squared_difference_int8(
 
     See squared_difference.cc.
     """
-    z, unit, left_shift = output_of(out[0]), common_scale(x, y), 7
-    difference = rescaled(x, unit, left_shift) - rescaled(y, unit, left_shift)
-    step = np.float64(np.float32(2 ** (2 * left_shift)) * z.scale)
-    multiplier = quantize_multiplier(unit * unit / step)
-    scaled = scale_rounding_twice(difference * difference, *multiplier)
+    z = output_of(out[0])
+    first, second, last = squared_scales(x.scale, y.scale, z.scale, SQUARE_BITS)
+    difference = _rescaled(x, first, SQUARE_BITS) - _rescaled(y, second, SQUARE_BITS)
+    scaled = scale_rounding_twice(difference * difference, *quantize_multiplier(last))
     return saturated(scaled + z.zero_point, out[0])

@@ -1,0 +1,377 @@
+"""Changes of the element type: conversions of plain numbers, and into, out of and between quantized integers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..quant.rule import Quantized
+from ..refimpl.cast import QUANTIZED_TO, cast, dequantize, quantize
+from .kernel import (
+    F32,
+    F64,
+    I64,
+    OK,
+    S8,
+    S16,
+    S32,
+    S64,
+    U8,
+    U16,
+    U32,
+    Kernel,
+    inlined,
+    kernel,
+    share,
+)
+from .lookup import every, look_up_steps, lower_by_table
+from .lowering import Operand, Site, Step, lowers
+from .requant import factor, scale_twice
+
+# What an integer becomes: this many bytes of itself, a float32, or a truth value.
+TO_FLOAT, TO_BOOL = 0, -1
+
+
+@inlined
+def convert_value(x, y8, yf, kind, start, stop):  # type: ignore[no-untyped-def]
+    """Convert to float32 or a truth value."""
+    if kind == 0:
+        for i in range(start, stop):
+            yf[i] = np.float32(x[i])
+    elif kind == -1:
+        for i in range(start, stop):
+            y8[i] = x[i] != 0
+
+
+@inlined
+def convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads):  # type: ignore[no-untyped-def]
+    """Convert integers; all the pointers after `x` are to the same output."""
+    start, stop = share(count, tid, threads)
+    if kind == 1:
+        for i in range(start, stop):
+            y8[i] = np.uint8(x[i])
+    elif kind == 2:
+        for i in range(start, stop):
+            y16[i] = np.uint16(x[i])
+    elif kind == 4:
+        for i in range(start, stop):
+            y32[i] = np.int32(x[i])
+    elif kind == 8:
+        for i in range(start, stop):
+            y64[i] = np.int64(x[i])
+    else:
+        convert_value(x, y8, yf, kind, start, stop)
+
+
+@kernel
+def s8_cast(
+    x: S8, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From int8."""
+    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
+    return OK
+
+
+@kernel
+def u8_cast(
+    x: U8, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From uint8 or bool."""
+    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
+    return OK
+
+
+@kernel
+def s16_cast(
+    x: S16, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From int16."""
+    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
+    return OK
+
+
+@kernel
+def u16_cast(
+    x: U16, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From uint16."""
+    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
+    return OK
+
+
+@kernel
+def s32_cast(
+    x: S32, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From int32."""
+    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
+    return OK
+
+
+@kernel
+def u32_cast(
+    x: U32, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From uint32."""
+    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
+    return OK
+
+
+@kernel
+def s64_cast(
+    x: S64, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From int64."""
+    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
+    return OK
+
+
+@inlined
+def cut(v, low, high):  # type: ignore[no-untyped-def]
+    """Cut a float32 towards zero and clamp it; NaN becomes the largest."""
+    w = np.float64(v)
+    w = high if w != w else w
+    w = low if w < low else w
+    return np.int64(high if w > high else w)
+
+
+@inlined
+def cut_all(x, y8, y16, y32, y64, kind, low, high, count, tid, threads):  # type: ignore[no-untyped-def]
+    """Convert to integers; the range of int64 is not a matter of float64 numbers."""
+    start, stop = share(count, tid, threads)
+    if kind == 1:
+        for i in range(start, stop):
+            y8[i] = np.uint8(cut(x[i], low, high))
+    elif kind == 2:
+        for i in range(start, stop):
+            y16[i] = np.uint16(cut(x[i], low, high))
+    elif kind == 4:
+        for i in range(start, stop):
+            y32[i] = np.int32(cut(x[i], low, high))
+    elif kind == 8:
+        for i in range(start, stop):
+            inside = abs(x[i]) < np.float32(2.0**63)
+            whole = np.int64(x[i] if inside else np.float32(0))
+            edge = -(2**63) if x[i] < 0 else 2**63 - 1
+            y64[i] = whole if inside else edge
+
+
+@kernel
+def f32_cast(
+    x: F32, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, low: F64, high: F64,
+    count: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """From float32."""
+    cut_all(x, y8, y16, y32, y64, kind, low, high, count, tid, threads)
+    convert_value(x, y8, yf, kind, *share(count, tid, threads))
+    return OK
+
+
+CASTS: dict[str, Kernel] = {
+    "f32": f32_cast,
+    "s8": s8_cast,
+    "u8": u8_cast,
+    "bool": u8_cast,
+    "s16": s16_cast,
+    "u16": u16_cast,
+    "s32": s32_cast,
+    "u32": u32_cast,
+    "s64": s64_cast,
+}
+
+
+@lowers(*[(cast, form) for form in CASTS])
+def lower_cast(site: Site) -> list[Step]:
+    """Lower to one loop of the kernel for the input's type."""
+    (x,), (y,) = site.inputs, site.outputs
+    assert x is not None
+    kind = {"f32": TO_FLOAT, "bool": TO_BOOL}.get(y.type.format, y.type.dtype.itemsize)
+    arguments: list[Operand | int | float] = [x, y, y, y, y, y, kind]
+    if x.type.format == "f32":
+        info = np.iinfo(y.type.dtype) if y.type.dtype.kind in "iu" else np.iinfo(np.int8)
+        arguments += [float(info.min), float(info.max)]
+    return [Step(CASTS[x.type.format], (*arguments, y.type.size))]
+
+
+@inlined
+def quantized(v, scale, zero_point, low, high):  # type: ignore[no-untyped-def]
+    """Divide, round half away from zero, move to the zero point, clamp; what int32 cannot hold is its least."""
+    q = v / scale
+    whole = np.trunc(q)
+    whole += np.copysign(np.float32(1), q) if abs(q - whole) >= np.float32(0.5) else np.float32(0)
+    fits = (whole >= np.float32(-(2.0**31))) & (whole < np.float32(2.0**31))
+    steps = np.int64(np.int32(whole if fits else np.float32(-(2.0**31))))
+    return min(max(np.int64(np.int32(steps + zero_point)), low), high)
+
+
+@inlined
+def quantize_all(x, scale, zero, y, channels, inner, low, high, count, tid, threads):  # type: ignore[no-untyped-def]
+    """Quantize with one scale, or with that of the slice of each element."""
+    start, stop = share(count, tid, threads)
+    if channels == 1:
+        s, z = scale[0], np.int64(zero[0])
+        for i in range(start, stop):
+            y[i] = quantized(x[i], s, z, low, high)
+    else:
+        for i in range(start, stop):
+            c = i // inner % channels
+            y[i] = quantized(x[i], scale[c], np.int64(zero[c]), low, high)
+
+
+@kernel
+def f32_quantize_s8(
+    x: F32, scale: F32, zero: S32, y: S8, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """To int8."""
+    quantize_all(x, scale, zero, y, channels, inner, -128, 127, count, tid, threads)
+    return OK
+
+
+@kernel
+def f32_quantize_u8(
+    x: F32, scale: F32, zero: S32, y: U8, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """To uint8."""
+    quantize_all(x, scale, zero, y, channels, inner, 0, 255, count, tid, threads)
+    return OK
+
+
+@kernel
+def f32_quantize_s16(
+    x: F32, scale: F32, zero: S32, y: S16, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """To int16."""
+    quantize_all(x, scale, zero, y, channels, inner, -32768, 32767, count, tid, threads)
+    return OK
+
+
+@inlined
+def dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads):  # type: ignore[no-untyped-def]
+    """Multiply by the scale; the difference is exact in float32, so the product is rounded once."""
+    start, stop = share(count, tid, threads)
+    if channels == 1:
+        s, z = scale[0], zero[0]
+        for i in range(start, stop):
+            y[i] = s * np.float32(np.int32(x[i]) - z)
+    else:
+        for i in range(start, stop):
+            c = i // inner % channels
+            y[i] = scale[c] * np.float32(np.int32(x[i]) - zero[c])
+
+
+@kernel
+def s8_dequantize(
+    x: S8, scale: F32, zero: S32, y: F32, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From int8."""
+    dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads)
+    return OK
+
+
+@kernel
+def u8_dequantize(
+    x: U8, scale: F32, zero: S32, y: F32, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From uint8."""
+    dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads)
+    return OK
+
+
+@kernel
+def s16_dequantize(
+    x: S16, scale: F32, zero: S32, y: F32, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """From int16."""
+    dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads)
+    return OK
+
+
+AFFINE: dict[str, Kernel] = {
+    "s8": f32_quantize_s8,
+    "u8": f32_quantize_u8,
+    "s16": f32_quantize_s16,
+}
+REAL: dict[str, Kernel] = {"s8": s8_dequantize, "u8": u8_dequantize, "s16": s16_dequantize}
+
+
+def _affine(site: Site, coded: Operand) -> tuple[Operand, Operand, int, int]:
+    """Return the scales and zero points of an operand, their number, and the elements between two of them."""
+    quant = coded.type.quant
+    assert quant is not None
+    scale = np.asarray(quant.scale, np.float32)
+    zero = np.broadcast_to(np.asarray(quant.zero_point, np.int32), scale.shape)
+    channels = scale.size if quant.per_channel else 1
+    after = coded.type.shape[(quant.axis or 0) + 1 :] if channels > 1 else ()
+    inner = int(np.prod(after, dtype=np.int64))
+    return site.constant(scale), site.constant(np.ascontiguousarray(zero)), channels, inner
+
+
+@lowers((quantize, "f32"))
+def lower_quantize(site: Site) -> list[Step]:
+    """Lower to one loop of the kernel for the output's type."""
+    (x,), (y,) = site.inputs, site.outputs
+    scale, zero, channels, inner = _affine(site, y)
+    arguments = (x, scale, zero, y, channels, inner, y.type.size)
+    return [Step(AFFINE[y.type.format], arguments)]
+
+
+@lowers(*[(dequantize, form) for form in REAL])
+def lower_dequantize(site: Site) -> list[Step]:
+    """Lower to one loop of the kernel for the input's type."""
+    (x,), (y,) = site.inputs, site.outputs
+    assert x is not None
+    scale, zero, channels, inner = _affine(site, x)
+    arguments = (x, scale, zero, y, channels, inner, y.type.size)
+    return [Step(REAL[x.type.format], arguments)]
+
+
+@lowers((dequantize, "f16"))
+def lower_widen(site: Site) -> list[Step]:
+    """Look the float32 of all 65536 halves up."""
+    halves = every(np.dtype(np.uint16)).view(np.float16)
+    return look_up_steps(site, halves.astype(np.float32))
+
+
+lowers(*[(quantize, form) for form in QUANTIZED_TO if form in ("s8", "u8", "s16")])(lower_by_table)
+
+
+@inlined
+def requantize(x, y, zx, zy, mantissa, left, right, half, weight, low, high, count, tid, threads):  # type: ignore[no-untyped-def]
+    """Rescale int32, as the rule does."""
+    start, stop = share(count, tid, threads)
+    for i in range(start, stop):
+        steps = np.int64(np.int32(np.int64(x[i]) - zx))
+        scaled = scale_twice(steps, mantissa, left, right, half, weight)
+        y[i] = min(max(np.int64(np.int32(scaled + zy)), low), high)
+
+
+@kernel
+def s32_quantize_s8(
+    x: S32, y: S8, zx: I64, zy: I64, mantissa: I64, left: I64, right: I64, half: I64, weight: I64,
+    count: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """To int8."""
+    requantize(x, y, zx, zy, mantissa, left, right, half, weight, -128, 127, count, tid, threads)
+    return OK
+
+
+@kernel
+def s32_quantize_s16(
+    x: S32, y: S16, zx: I64, zy: I64, mantissa: I64, left: I64, right: I64, half: I64, weight: I64,
+    count: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """To int16."""
+    requantize(
+        x, y, zx, zy, mantissa, left, right, half, weight, -32768, 32767, count, tid, threads
+    )
+    return OK
+
+
+@lowers((quantize, "s32"))
+def lower_requantize(site: Site) -> list[Step]:
+    """Lower to one loop."""
+    (x,), (y,) = site.inputs, site.outputs
+    assert x is not None
+    first, second = (Quantized(np.empty(0), t.type.quant) for t in (x, y))
+    numbers = factor(np.float64(first.scale) / np.float64(second.scale))
+    loop = s32_quantize_s8 if y.type.format == "s8" else s32_quantize_s16
+    return [Step(loop, (x, y, first.zero_point, second.zero_point, *numbers, y.type.size))]

@@ -1,0 +1,181 @@
+"""Comparisons and logical operators. A comparison is a set of relations: less 1, equal 2, greater 4, none 8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir import Op
+from ..quant.rule import Quantized
+from ..refimpl.logic import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+)
+from .broadcast import layout_operand, pairwise
+from .kernel import BOOL, F32, I64, OK, S8, S32, S64, U8, Kernel, inlined, kernel, share
+from .lowering import Site, Step, lowers
+from .requant import factor, scale_twice
+
+RELATIONS: dict[Op[..., Any], int] = {
+    less: 1,
+    equal: 2,
+    less_equal: 3,
+    greater: 4,
+    greater_equal: 6,
+    not_equal: 13,
+}
+
+
+@inlined
+def holds(a, b, p):  # type: ignore[no-untyped-def]
+    """Tell whether the relation of a and b is in the set."""
+    place = 0 if a < b else (1 if a == b else (2 if a > b else 3))
+    return (p >> place) & 1
+
+
+@pairwise
+def related(a, b, p):  # type: ignore[no-untyped-def]
+    """Compare two numbers."""
+    return holds(a, b, p)
+
+
+@pairwise
+def related_reals(a, b, p):  # type: ignore[no-untyped-def]
+    """Compare what two stored integers stand for, to 8 bits after the point."""
+    v = scale_twice((np.int64(a) - p[1]) << 8, p[2], p[3], p[4], p[5], p[6])
+    w = scale_twice((np.int64(b) - p[7]) << 8, p[8], p[9], p[10], p[11], p[12])
+    return holds(v, w, p[0])
+
+
+@kernel
+def f32_compare(x: F32, y: F32, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
+    """Compare float32."""
+    related(x, y, z, layout, p, tid, threads)
+    return OK
+
+
+@kernel
+def s32_compare(x: S32, y: S32, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
+    """Compare int32."""
+    related(x, y, z, layout, p, tid, threads)
+    return OK
+
+
+@kernel
+def s64_compare(x: S64, y: S64, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
+    """Compare int64."""
+    related(x, y, z, layout, p, tid, threads)
+    return OK
+
+
+@kernel
+def bool_compare(x: BOOL, y: BOOL, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
+    """Compare truth values."""
+    related(x, y, z, layout, p, tid, threads)
+    return OK
+
+
+@inlined
+def thirteen(p):  # type: ignore[no-untyped-def]
+    """Read the parameters of `related_reals`."""
+    first = (p[0], p[1], p[2], p[3], p[4], p[5], p[6])
+    return (*first, p[7], p[8], p[9], p[10], p[11], p[12])
+
+
+@kernel
+def s8_compare(x: S8, y: S8, z: BOOL, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Compare quantized int8."""
+    related_reals(x, y, z, layout, thirteen(p), tid, threads)
+    return OK
+
+
+@kernel
+def u8_compare(x: U8, y: U8, z: BOOL, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Compare quantized uint8."""
+    related_reals(x, y, z, layout, thirteen(p), tid, threads)
+    return OK
+
+
+@pairwise
+def both(a, b, p):  # type: ignore[no-untyped-def]
+    """And."""
+    return (a != 0) & (b != 0)
+
+
+@pairwise
+def either(a, b, p):  # type: ignore[no-untyped-def]
+    """Or."""
+    return (a != 0) | (b != 0)
+
+
+@kernel
+def bool_and(x: BOOL, y: BOOL, z: BOOL, layout: S64, tid: I64, threads: I64) -> I64:
+    """Tell where both hold."""
+    both(x, y, z, layout, 0, tid, threads)
+    return OK
+
+
+@kernel
+def bool_or(x: BOOL, y: BOOL, z: BOOL, layout: S64, tid: I64, threads: I64) -> I64:
+    """Tell where one holds."""
+    either(x, y, z, layout, 0, tid, threads)
+    return OK
+
+
+@kernel
+def bool_not(x: BOOL, y: BOOL, count: I64, tid: I64, threads: I64) -> I64:
+    """Tell where it does not hold."""
+    start, stop = share(count, tid, threads)
+    for i in range(start, stop):
+        y[i] = x[i] == 0
+    return OK
+
+
+KERNELS: dict[str, Kernel] = {
+    "f32": f32_compare,
+    "s32": s32_compare,
+    "s64": s64_compare,
+    "bool": bool_compare,
+    "s8": s8_compare,
+    "u8": u8_compare,
+}
+
+
+@lowers(*[(op, form) for op in RELATIONS for form in KERNELS if form != "bool"])
+@lowers((equal, "bool"), (not_equal, "bool"))
+def lower_comparison(site: Site) -> list[Step]:
+    """Lower to one loop; quantized operands bring their zero points and multipliers."""
+    (x, y), (z,) = site.inputs, site.outputs
+    assert x is not None and y is not None
+    relation, layout = RELATIONS[site.node.op], layout_operand(site)
+    form = x.type.format
+    if form not in ("s8", "u8"):
+        return [Step(KERNELS[form], (x, y, z, layout, relation))]
+    parameters = [relation]
+    for operand in (x, y):
+        own = Quantized(np.empty(0), operand.type.quant)
+        parameters += [own.zero_point, *factor(np.float64(own.scale))]
+    return [Step(KERNELS[form], (x, y, z, layout, site.constant(np.array(parameters, np.int64))))]
+
+
+@lowers((logical_and, "bool"), (logical_or, "bool"))
+def lower_logical(site: Site) -> list[Step]:
+    """Lower to one loop."""
+    (x, y), (z,) = site.inputs, site.outputs
+    loop = bool_and if site.node.op is logical_and else bool_or
+    return [Step(loop, (x, y, z, layout_operand(site)))]
+
+
+@lowers((logical_not, "bool"))
+def lower_logical_not(site: Site) -> list[Step]:
+    """Lower to one loop."""
+    (x,), (y,) = site.inputs, site.outputs
+    return [Step(bool_not, (x, y, y.type.size))]

@@ -1,0 +1,184 @@
+"""Arithmetic on two quantized tensors: element by element in the fixed-point arithmetic of its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ir import Op
+from ..quant.activation import activation_range
+from ..quant.binary import SQUARE_BITS, squared_scales, sum_bits, sum_scales
+from ..quant.rule import Quantized
+from ..refimpl.activation import prelu
+from ..refimpl.binary import add, mul, squared_difference, sub
+from .broadcast import layout_operand, pairwise
+from .kernel import I64, OK, S8, S16, S64, U8, Kernel, inlined, kernel
+from .lowering import Operand, Site, Step, lowers
+from .requant import factor, scale_twice
+
+# Parameters: zero points of x, y and z, the range of z, bits after the point, sign; then three multipliers of
+# five numbers each (`requant.factor`).
+LENGTH = 22
+
+
+@inlined
+def parameters(p):  # type: ignore[no-untyped-def]
+    """Read all parameters before the loop."""
+    first = (p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10])
+    return (*first, p[11], p[12], p[13], p[14], p[15], p[16], p[17], p[18], p[19], p[20], p[21])
+
+
+@inlined
+def stored(v, p):  # type: ignore[no-untyped-def]
+    """Move to the zero point of z and clamp."""
+    return min(max(v + p[2], p[3]), p[4])
+
+
+@pairwise
+def scaled_sum(a, b, p):  # type: ignore[no-untyped-def]
+    """Bring both to one scale, add or subtract, rescale."""
+    v = scale_twice((np.int64(a) - p[0]) << p[5], p[7], p[8], p[9], p[10], p[11])
+    w = scale_twice((np.int64(b) - p[1]) << p[5], p[12], p[13], p[14], p[15], p[16])
+    total = np.int64(np.int32(v + p[6] * w))
+    return stored(scale_twice(total, p[17], p[18], p[19], p[20], p[21]), p)
+
+
+@pairwise
+def scaled_square(a, b, p):  # type: ignore[no-untyped-def]
+    """Bring both to one scale, subtract, square, rescale."""
+    v = scale_twice((np.int64(a) - p[0]) << p[5], p[7], p[8], p[9], p[10], p[11])
+    w = scale_twice((np.int64(b) - p[1]) << p[5], p[12], p[13], p[14], p[15], p[16])
+    square = np.int64(np.int32((v - w) * (v - w)))
+    return stored(scale_twice(square, p[17], p[18], p[19], p[20], p[21]), p)
+
+
+@pairwise
+def scaled_product(a, b, p):  # type: ignore[no-untyped-def]
+    """Multiply, rescale."""
+    product = (np.int64(a) - p[0]) * (np.int64(b) - p[1])
+    return stored(scale_twice(product, p[17], p[18], p[19], p[20], p[21]), p)
+
+
+@pairwise
+def sloped(a, b, p):  # type: ignore[no-untyped-def]
+    """Rescale, by the stored slope as well where x is negative."""
+    v = np.int64(a) - p[0]
+    same = scale_twice(v, p[7], p[8], p[9], p[10], p[11])
+    slope = scale_twice(v * (np.int64(b) - p[1]), p[17], p[18], p[19], p[20], p[21])
+    return stored(same if v >= 0 else slope, p)
+
+
+@kernel
+def s8_add(x: S8, y: S8, z: S8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Add or subtract int8."""
+    scaled_sum(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+@kernel
+def u8_add(x: U8, y: U8, z: U8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Add or subtract uint8."""
+    scaled_sum(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+@kernel
+def s16_add(x: S16, y: S16, z: S16, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Add or subtract int16."""
+    scaled_sum(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+@kernel
+def s8_mul(x: S8, y: S8, z: S8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Multiply int8."""
+    scaled_product(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+@kernel
+def u8_mul(x: U8, y: U8, z: U8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Multiply uint8."""
+    scaled_product(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+@kernel
+def s16_mul(x: S16, y: S16, z: S16, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Multiply int16."""
+    scaled_product(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+@kernel
+def s8_squared_difference(x: S8, y: S8, z: S8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Subtract int8, square."""
+    scaled_square(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+@kernel
+def s8_prelu(x: S8, y: S8, z: S8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Slopes for negative int8."""
+    sloped(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+@kernel
+def u8_prelu(x: U8, y: U8, z: U8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Slopes for negative uint8."""
+    sloped(x, y, z, layout, parameters(p), tid, threads)
+    return OK
+
+
+KERNELS: dict[tuple[Op[..., Any], str], Kernel] = {
+    (add, "s8"): s8_add,
+    (add, "u8"): u8_add,
+    (add, "s16"): s16_add,
+    (sub, "s8"): s8_add,
+    (sub, "u8"): u8_add,
+    (sub, "s16"): s16_add,
+    (mul, "s8"): s8_mul,
+    (mul, "u8"): u8_mul,
+    (mul, "s16"): s16_mul,
+    (squared_difference, "s8"): s8_squared_difference,
+    (prelu, "s8"): s8_prelu,
+    (prelu, "u8"): u8_prelu,
+}
+Scales = Callable[[np.float32, np.float32, np.float32, int], tuple[Any, Any, Any]]
+
+
+def _product_scales(x: np.float32, y: np.float32, z: np.float32, _: int) -> tuple[Any, Any, Any]:
+    return x / z, np.float32(0), x * y / z
+
+
+SCALES: dict[Op[..., Any], Scales] = {
+    add: sum_scales,
+    sub: sum_scales,
+    squared_difference: squared_scales,
+    mul: _product_scales,
+    prelu: _product_scales,
+}
+
+
+def _quantized(operand: Operand | None) -> Quantized:
+    assert operand is not None
+    return Quantized(np.empty(0), operand.type.quant)
+
+
+@lowers(*KERNELS)
+def lower_quantized(site: Site) -> list[Step]:
+    """Lower to one loop whose parameters are the zero points, the range and the multipliers."""
+    (x, y), (z,), op = site.inputs, site.outputs, site.node.op
+    first, second, third = _quantized(x), _quantized(y), _quantized(z)
+    bits = SQUARE_BITS if op is squared_difference else sum_bits(z.type.format)
+    bounds = activation_range(z.type, site.attributes.get("activation", "none"))
+    numbers = [first.zero_point, second.zero_point, third.zero_point, *bounds, bits]
+    numbers.append(-1 if op is sub else 1)
+    for real in SCALES[op](first.scale, second.scale, third.scale, bits):
+        numbers += factor(real)
+    assert len(numbers) == LENGTH
+    p = site.constant(np.array(numbers, np.int64))
+    return [Step(KERNELS[op, z.type.format], (x, y, z, layout_operand(site), p))]
