@@ -31,6 +31,9 @@ BOUND_FROM = (
 )  # bytes from which an input or output is used where the caller has it, not copied
 
 
+SMALL = 1000  # elements up to which the reference computes what is known for one run only
+
+
 @dataclass
 class _Site:
     """What a lowering sees of one node; it collects what the lowering reserves."""
@@ -73,6 +76,7 @@ class Plan:
         known: constants and folded values, by name.
         rest: the nodes after the cut; empty where there is none.
         needed: the tensors whose values `rest` waits for.
+        volatile: known values that are so for one run only.
         places: where tensors and scratch lie in the arena.
         bound: inputs and outputs that are used where the caller has them.
     """
@@ -85,6 +89,7 @@ class Plan:
     known: dict[str, Array] = field(default_factory=dict)
     rest: tuple[Node, ...] = ()
     needed: tuple[str, ...] = ()
+    volatile: set[str] = field(default_factory=set)
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     places: dict[str, Place] = field(default_factory=dict)
@@ -155,10 +160,12 @@ def make_plan(
     threads: int = 1,
     reuse: bool = True,
     fold: bool = True,
+    volatile: frozenset[str] = frozenset(),
 ) -> Plan:
     """Compile `graph` for inputs of the types in `fed`, which may carry values.
 
-    Nodes whose inputs are all known are folded by the reference. The first node that needs a value which is
+    Nodes whose inputs are all known are folded by the reference; where that depends on a `volatile` constant
+    or a fed value, which the next run may change, only small ones are. The first node that needs a value which is
     not known ends the plan; `rest` holds what comes after. With `reuse` off every tensor keeps its place.
     """
     plan = Plan(graph, threads, reuse, {})
@@ -172,15 +179,19 @@ def make_plan(
             plan.known[name] = t.value
     sites = list[tuple[_Site, Sequence[Step]]]()
     missing = dict[str, None]()
+    plan.volatile = set(volatile) | {n for n, t in fed.items() if t.value is not None}
     for index, node in enumerate(graph.nodes):
         out = _accept(graph, plan.types, node)
         if out is None:
             plan.rest, plan.needed = graph.nodes[index:], _cut(node, plan.types)
             break
-        folded = _fold(node, plan.types, out) if fold or not _lowered(plan, node) else None
+        fleeting = any(n in plan.volatile for n in node.inputs)
+        worth = fold and not (fleeting and _large(plan, node, out))
+        folded = _fold(node, plan.types, out) if worth or not _lowered(plan, node) else None
         if folded is not None:
             out = tuple(replace(t, value=v) for t, v in zip(out, folded, strict=True))
             plan.known.update(zip(node.outputs, folded, strict=True))
+            plan.volatile.update(node.outputs if fleeting else ())
         plan.types.update(zip(node.outputs, out, strict=True))
         if folded is None and any(t.size for t in out):
             site = _site(plan, node, f"{index}\0")
@@ -199,6 +210,11 @@ def _site(plan: Plan, node: Node, prefix: str) -> _Site:
     inputs = tuple(None if n is None else Operand(n, plan.types[n]) for n in node.inputs)
     outputs = tuple(Operand(n, plan.types[n]) for n in node.outputs)
     return _Site(node, attributes_of(node), inputs, outputs, plan.threads, prefix=prefix)
+
+
+def _large(plan: Plan, node: Node, out: tuple[TensorType, ...]) -> bool:
+    given = (plan.types[n] for n in node.inputs if n is not None)
+    return any(t.size > SMALL for t in (*given, *out))
 
 
 def _form(plan: Plan, node: Node) -> str:

@@ -68,7 +68,8 @@ class _Part:
         with self.session.lock:
             tail = self.tails.get(key)
             if tail is None:
-                tail = self.session.like(self._tail_graph(all_values))
+                needed = frozenset(self.plan.needed) | self.plan.volatile
+                tail = self.session.like(self._tail_graph(all_values), needed)
                 self.tails[key] = tail
                 while len(self.tails) > KEPT:
                     self.tails.popitem(last=False)
@@ -117,6 +118,7 @@ class Session:
     ) -> None:
         check_graph(graph)
         self.split_from = split_from
+        self.volatile = frozenset[str]()
         self.graph, self.threads, self.reuse, self.fold = graph, threads, reuse, fold
         self.lock = threading.RLock()
         self._state_lock = threading.RLock()
@@ -132,11 +134,16 @@ class Session:
         self._states: dict[str, Array] = {}
         self.reset()
 
-    def like(self, graph: Graph) -> Session:
-        """Return a session for another graph with the settings of this one."""
-        return Session(
+    def like(self, graph: Graph, volatile: frozenset[str]) -> Session:
+        """Return a session for another graph with the settings of this one.
+
+        Its constants `volatile` are values that one run has brought.
+        """
+        session = Session(
             graph, self.threads, reuse=self.reuse, fold=self.fold, split_from=self.split_from
         )
+        session.volatile = volatile
+        return session
 
     def reset(self) -> None:
         """Go back to the initial states."""
@@ -244,7 +251,12 @@ class Session:
                 part = self._parts.get(key)
                 if part is None:
                     plan = make_plan(
-                        self.graph, self._types(arrays), self.threads, self.reuse, self.fold
+                        self.graph,
+                        self._types(arrays),
+                        self.threads,
+                        self.reuse,
+                        self.fold,
+                        self.volatile,
                     )
                     part = self._parts[key] = _Part(plan, self)
                     while len(self._parts) > KEPT:

@@ -218,3 +218,32 @@ def test_a_value_of_the_memory_limit_that_is_no_number_is_named(
     monkeypatch.setenv("LITEGOLD_MEMORY", "lots")
     with pytest.raises(InputError, match="LITEGOLD_MEMORY=lots"):
         Session(unary((5,))).run({"x": np.zeros(5, np.float32)})
+
+
+def test_after_a_cut_kernels_work_where_there_is_much_to_do() -> None:
+    graph = Graph(
+        (
+            Node(neg, ("x",), ("s",)),
+            Node(unique, ("s",), ("u", "where")),
+            Node(square, ("u",), ("q",)),
+            Node(shape, ("q",), ("n",)),
+            Node(fill, ("n", "v"), ("f",)),
+            Node(neg, ("f",), ("y",)),
+        ),
+        ("x", "v"),
+        ("q", "where", "y"),
+        {n: F((9000,)) for n in "xs"}
+        | {n: F((1,)) for n in "uqfy"}
+        | {"where": F((9000,), S32), "n": F((1,), S32), "v": F(())},
+    )
+    session = Session(graph)
+    rng = np.random.default_rng(3)
+    for highest in (5000, 5000, 20):
+        x = rng.integers(0, highest, 9000).astype(np.float32)
+        feeds = {"x": x, "v": np.array(2, np.float32)}
+        values = interpret(graph, feeds)
+        assert bits(session.run(feeds)) == bits({n: values[n] for n in graph.outputs})
+        (part,) = session._parts.values()
+        tail = next(reversed(part.tails.values()))
+        steps = [p.node.op for p in next(iter(tail._parts.values())).plan.steps]
+        assert {unique, square, fill, neg} <= set(steps)
