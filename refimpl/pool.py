@@ -96,7 +96,9 @@ def max_pool2d(
 
     $$y_{nijc} = \mathrm{act}\Big(\max_{(u,v) \in W_{ij}} x_{nuvc}\Big)$$
 
-    Inputs, attributes and constraints are those of `avg_pool2d`.
+    Inputs: `x` (N, H, W, C).
+    Attributes: `kernel` (P, Q); `stride` (s, t); `pad` (top, bottom, left, right); `activation`.
+    Constraints: (C1) to (C5) of `avg_pool2d`.
 
     >>> max_pool2d(np.float32([[[[1], [2], [-6]]]]), kernel=(1, 2), stride=(1, 2), pad=(0, 0, 0, 1)).ravel().tolist()
     [2.0, -6.0]

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from ...ir import QuantParams
-from ...refimpl.conv import Pad, Pair, conv2d, conv2d_transpose, depthwise_conv2d
+from ...refimpl.conv import conv2d, conv2d_transpose, depthwise_conv2d
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 from .activation import activated, activated_int
@@ -17,6 +17,8 @@ from .binary32 import f32, half_away
 from .fixed import output_scale, scaled, tensor_scale, wrapped
 from .unary import Outputs, Quants
 
+Pair = tuple[int, int]
+Pad = tuple[int, int, int, int]
 # What is added up for an output: pairs of indices into x and w.
 Products = Iterator[tuple[tuple[int, ...], tuple[int, ...]]]
 

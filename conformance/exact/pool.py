@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from ...refimpl.conv import Pad, Pair
 from ...refimpl.pool import avg_pool2d, max_pool2d
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 from .activation import activated, activated_int
-from .conv import outputs, places, real
+from .conv import Pad, Pair, outputs, places, real
 from .unary import Outputs, Quants
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,8 @@ def conv2d_cases(draw: st.DrawFn, fmt: str) -> Case:
     groups = draw(st.sampled_from((1, 1, 1, 1, 1, 2, 3)))
     shapes = ((n, rows, columns, c * groups), (o * groups, *kernel, c))
     attributes = {"stride": stride, "pad": pad, "dilation": dilation}
-    return draw(product_case(conv2d, fmt, shapes, 0, taps * c, attributes))
+    case = draw(product_case(conv2d, fmt, shapes, 0, taps * c, attributes))
+    return _by_channel(case, 0) if fmt == "hybrid" and groups > 1 else case
 
 
 @st.composite
@@ -137,17 +139,12 @@ def depthwise_conv2d_cases(draw: st.DrawFn, fmt: str) -> Case:
     return draw(product_case(depthwise_conv2d, fmt, shapes, 3, taps, attributes))
 
 
-def depthwise_hybrid_cases() -> st.SearchStrategy[Case]:
-    """Filters with a scale for each channel, which TFLite asks for here."""
-    return depthwise_conv2d_cases("hybrid").map(_by_channel)
-
-
-def _by_channel(case: Case) -> Case:
-    quant, channels = case.quant[1], case.types[1].shape[3]  # type: ignore[union-attr]
+def _by_channel(case: Case, axis: int) -> Case:
+    """Give the weights of a hybrid case a scale for each channel, where TFLite takes no other."""
+    quant, channels = case.quant[1], case.types[1].shape[axis]  # type: ignore[union-attr]
     assert quant is not None
-    scale = (quant.scale * channels)[:channels]
-    full = QuantParams(scale, (0,) * channels, 3)
-    return Case(case.op, case.args, case.attributes, (None, full), constant=case.constant)
+    full = QuantParams((quant.scale * channels)[:channels], (0,) * channels, axis)
+    return replace(case, quant=(None, full))
 
 
 @st.composite
@@ -180,4 +177,6 @@ for _fmt in ("f32", "s8", "u8", "hybrid"):
 for _fmt in ("f32", "s8", "u8"):
     CASES.of((depthwise_conv2d, _fmt))(depthwise_conv2d_cases(_fmt))
     CASES.of((conv2d_transpose, _fmt))(conv2d_transpose_cases(_fmt))
-CASES.of((depthwise_conv2d, "hybrid"))(depthwise_hybrid_cases())
+CASES.of((depthwise_conv2d, "hybrid"))(
+    depthwise_conv2d_cases("hybrid").map(lambda case: _by_channel(case, 3))
+)
