@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ir import Array
 from ..quant.fixedpoint import rounding_divide_by_pot, scale_rounding_twice
-from ..quant.softmax import SLOPE, START, SUM_BITS, SoftmaxScale, exp_of_negative
+from ..quant.softmax import SLOPE, START, SUM_BITS, SoftmaxScale, exp_of_negative, require_output
 from ..refimpl.softmax import log_softmax, softmax
 from .kernel import F32, F64, I64, OK, S8, S16, S32, U8, Kernel, inlined, kernel, share
 from .lowering import Site, Step, lowers
@@ -171,6 +171,7 @@ def lower_fixed_softmax(site: Site) -> list[Step]:
     """The tables depend on the input's scale alone."""
     x, y = site.inputs[0], site.outputs[0]
     assert x is not None and x.type.quant is not None
+    require_output(x.type, y.type)
     tables = power_tables(np.float32(x.type.quant.scale[0]), site.attributes["beta"])
     depth = y.type.shape[-1]
     constants = [site.constant(t) for t in tables]

@@ -21,7 +21,7 @@ from ..refimpl.conv import (
     depthwise_conv2d_sums,
 )
 from .activation import activation_range
-from .dialects import requantization, requantize_channels
+from .dialects import requantization, requantize_channels, weight_scales
 from .dynamic import differing_scales, quantize_asymmetric, quantize_symmetric
 from .fixedpoint import wrap_int32
 from .rule import INT8, Quantized
@@ -156,7 +156,7 @@ def conv2d_hybrid(
         return _biased(acc * _by_image(scale * w.scale), b, activation)
     q, scale, zero_point = quantize_asymmetric(x.value)
     acc = sums(q.astype(np.float64) - _by_image(zero_point)).astype(np.float32)
-    scaled = acc * np.array(w.quant.scale, np.float32)
+    scaled = acc * weight_scales(w.quant, acc.shape[3])
     return _biased(scaled * _by_image(scale), b, activation)
 
 
@@ -191,5 +191,5 @@ def depthwise_conv2d_hybrid(
         pad=pad,
         dilation=dilation,
     )
-    scales = np.array(w.quant.scale, np.float32) * _by_image(scale)
+    scales = weight_scales(w.quant, sums.shape[3]) * _by_image(scale)
     return _biased(sums.astype(np.float32) * scales, b, activation)

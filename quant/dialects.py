@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..ir import Op, QuantParams
+from ..ir import Op, QuantParams, UnsupportedError
 from .fixedpoint import (
     S32,
     quantize_multiplier,
@@ -25,6 +25,7 @@ from .fixedpoint import (
 
 F64 = NDArray[np.float64]
 
+LARGEST = 2.0**30  # multipliers from here on shift every accumulator out of 32 bits
 # rounding -> y = f(accumulator, multiplier, shift)
 SCALE: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], S32]] = {
     "twice": scale_rounding_twice,
@@ -70,6 +71,13 @@ def requantization(op: Op[..., Any], number_format: str, dialect: str = "tflite"
     return REQUANTIZATION.get((dialect, op.__name__, number_format), FIXED)
 
 
+def weight_scales(w: QuantParams, channels: int) -> NDArray[np.float32]:
+    """Return the float32 scale of each output channel's weights."""
+    if len(w.scale) not in (1, channels):
+        raise UnsupportedError(f"weights have {len(w.scale)} scales for {channels} channels")
+    return np.broadcast_to(np.array(w.scale, np.float32), (channels,))
+
+
 def real_multipliers(
     x: QuantParams, w: QuantParams, y: QuantParams, channels: int, how: Requantization = FIXED
 ) -> F64:
@@ -78,10 +86,16 @@ def real_multipliers(
     >>> real_multipliers(QuantParams((0.5,)), QuantParams((0.5, 1.0)), QuantParams((2.0,)), 2).tolist()
     [0.125, 0.25]
     """
-    sw = np.asarray(w.scale, np.float32)
+    sw = weight_scales(w, channels)
     sx, sy = np.float32(x.scale[0]), np.float64(np.float32(y.scale[0]))
-    product = np.float64(sx) * sw.astype(np.float64) if how.product == "f64" else sx * sw
-    return np.broadcast_to(product.astype(np.float64) / sy, (channels,))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        product = np.float64(sx) * sw.astype(np.float64) if how.product == "f64" else sx * sw
+        real = product.astype(np.float64) / sy
+    if not ((real >= 0) & (real < LARGEST)).all():
+        raise UnsupportedError(
+            f"scales {sx} of x, {w.scale} of w and {sy} of y: beyond fixed point"
+        )
+    return real
 
 
 def conv_multipliers(

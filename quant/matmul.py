@@ -9,6 +9,7 @@ from ..ir import Array, TensorType
 from ..refimpl.activation import activate
 from ..refimpl.matmul import fully_connected, fully_connected_sums
 from .conv import accumulate, centered, requantize_output
+from .dialects import weight_scales
 from .dynamic import quantize_symmetric
 from .rule import INT8, Quantized
 
@@ -57,7 +58,7 @@ def fully_connected_hybrid(
     inputs = w.value.shape[1]
     q, scale = quantize_symmetric(x.value.reshape(-1, inputs))
     sums = fully_connected_sums(q.astype(np.float64), w.value.astype(np.float64))
-    weights = np.array(w.quant.scale, np.float32)
+    weights = weight_scales(w.quant, len(w.value))
     y = sums.astype(np.float32) * (weights * scale[:, None])
     y = activate(y if b is None else b.value + y, activation)
     return y.reshape(out[0].shape)

@@ -109,6 +109,12 @@ class SoftmaxScale:
         return SoftmaxScale(int(multiplier), int(shift), -radius)
 
 
+def require_output(x: TensorType, y: TensorType) -> None:
+    """Raise unless `y` is of the type of `x`, or int16."""
+    if y.format not in (x.format, "s16"):
+        raise UnsupportedError(f"softmax from {x.format} to {y.format}")
+
+
 @INT8.of((softmax, "s8"), (softmax, "u8"))
 def softmax_int8(
     x: Quantized,
@@ -122,6 +128,7 @@ def softmax_int8(
     The output's scale is 1 / 256 for 8 bits, 1 / 65536 for 16, and its zero point the least integer; what the file
     says is not read.
     """
+    require_output(x.type, out[0])
     how = SoftmaxScale.of(x.scale, beta)
     difference = x.value.astype(np.int64) - x.value.max(axis=-1, keepdims=True)
     counts = difference >= how.least

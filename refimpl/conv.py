@@ -80,9 +80,18 @@ def window_shape(
     return rows, columns
 
 
-def _require_bias(b: TensorType | None, channels: int) -> None:
+def require_types(label: str, x: TensorType, w: TensorType, b: TensorType | None) -> None:
+    """Raise `label` unless `w` is of the type of `x`, or int8 for float32; and `b` float32, or int32 for integers."""
+    hybrid = x.format == "f32" and w.format == "s8" and w.quant is not None
+    require(label, w.dtype == x.dtype or hybrid, f"w is {w.format}, x is {x.format}")
+    wanted = "f32" if x.format == "f32" else "s32"
+    require(label, b is None or b.format == wanted, f"bias is {b and b.format}, not {wanted}")
+
+
+def _require_bias(x: TensorType, w: TensorType, b: TensorType | None, channels: int) -> None:
     fits = b is None or b.shape == (channels,)
     require("C5", fits, f"bias {b and b.shape} is not ({channels},)")
+    require_types("C5", x, w, b)
 
 
 def _infer_conv2d(
@@ -100,7 +109,7 @@ def _infer_conv2d(
     groups, rest = divmod(x.shape[3], w.shape[3]) if w.shape[3] else (0, 0)
     whole = groups > 0 and rest == 0 and w.shape[0] > 0 and w.shape[0] % groups == 0
     require("C4", whole, f"channels of x {x.shape} and w {w.shape} make no whole groups")
-    _require_bias(b, w.shape[0])
+    _require_bias(x, w, b, w.shape[0])
     require_activation("C6", activation)
     return x.like((x.shape[0], rows, columns, w.shape[0]))
 
@@ -143,8 +152,9 @@ def conv2d(
     Inputs: `x` (N, H, W, C), `w` (O, P, Q, D), optional `b` (O,).
     Attributes: `stride` (s, t); `pad` zeros (top, bottom, left, right); `dilation` (e, f); `activation`.
     Constraints: (C1) `x` and `w` are 4-D. (C2) Kernel, stride and dilation are positive, pad is not negative.
-    (C3) The kernel fits into the padded input. (C4) D divides C, and C / D divides O. (C5) `b` has O elements.
-    (C6) The activation is none, relu, relu_n1_to_1 or relu6.
+    (C3) The kernel fits into the padded input. (C4) D divides C, and C / D divides O. (C5) `b` has O elements;
+    `w` is of the type of `x`, or quantized int8; `b` is float32, int32 for integers. (C6) The activation is none,
+    relu, relu_n1_to_1 or relu6.
 
     >>> conv2d(np.ones((1, 3, 3, 1), "f"), np.ones((1, 2, 2, 1), "f"), pad=(1, 0, 1, 0))[0, :, :, 0].tolist()
     [[1.0, 2.0, 2.0], [2.0, 4.0, 4.0], [2.0, 4.0, 4.0]]
@@ -177,7 +187,7 @@ def _infer_depthwise_conv2d(
     channels = x.shape[3] * multiplier
     fits = multiplier > 0 and w.shape[0] == 1 and w.shape[3] == channels > 0
     require("C4", fits, f"w {w.shape} is not (1, P, Q, {channels}), multiplier {multiplier}")
-    _require_bias(b, channels)
+    _require_bias(x, w, b, channels)
     require_activation("C6", activation)
     return x.like((x.shape[0], rows, columns, channels))
 
@@ -218,7 +228,7 @@ def depthwise_conv2d(
     `activation`.
     Constraints: (C1) `x` and `w` are 4-D. (C2) Kernel, stride and dilation are positive, pad is not negative.
     (C3) The kernel fits into the padded input. (C4) `w` has one filter of C M channels. (C5) `b` has C M
-    elements. (C6) The activation is none, relu, relu_n1_to_1 or relu6.
+    elements; types as in `conv2d`. (C6) The activation is none, relu, relu_n1_to_1 or relu6.
 
     >>> x, w = np.float32([[[[1, 10]], [[2, 20]]]]), np.float32([[[[1, 2, 3, 4]]]])
     >>> depthwise_conv2d(x, w, multiplier=2)[0, :, 0].tolist()
@@ -247,7 +257,7 @@ def _infer_conv2d_transpose(
     require("C4", (out[0], out[3]) == (x.shape[0], w.shape[0]), f"shape {out} is not (N, ., ., O)")
     windows = window_shape(x.like(out), w.shape[1:3], stride, pad)
     require("C7", windows == x.shape[1:3], f"shape {out} takes {windows} windows, x is {x.shape}")
-    _require_bias(b, w.shape[0])
+    _require_bias(x, w, b, w.shape[0])
     require_activation("C6", activation)
     return x.like(out)
 
@@ -283,7 +293,7 @@ def conv2d_transpose(
     Inputs: `x` (N, H, W, C), `w` (O, P, Q, C), `shape` the four sizes of y, optional `b` (O,).
     Attributes: `stride` (s, t); `pad` cropped rows and columns (top, bottom, left, right); `activation`.
     Constraints: (C1) `x` and `w` are 4-D, `shape` holds four. (C2), (C3) as in `conv2d` over y. (C4) `x` and
-    `w` have C channels, y has N images and O channels. (C5) `b` has O elements. (C6) as in `conv2d`.
+    `w` have C channels, y has N images and O channels. (C5), (C6) as in `conv2d`.
     (C7) A convolution over y has H rows and W columns.
 
     >>> x, w = np.float32([[[[1], [2]]]]), np.float32([[[[1], [10], [100]]]])

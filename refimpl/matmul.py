@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..ir import TensorType, op, require
 from .activation import activate, require_activation
+from .conv import require_types
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -26,6 +27,7 @@ def _infer_fully_connected(
     outputs, inputs = w.shape
     require("C2", x.size % inputs == 0, f"x {x.shape} has no whole rows of {inputs}")
     require("C3", b is None or b.shape == (outputs,), f"bias {b and b.shape} is not ({outputs},)")
+    require_types("C3", x, w, b)
     require_activation("C4", activation)
     if not keep_dims:
         return x.like((x.size // inputs, outputs))
@@ -56,7 +58,8 @@ def fully_connected(
 
     Inputs: `x` of any shape whose size is a multiple of I; `w` (O, I); optional `b` (O,).
     Attributes: `activation`; `keep_dims`: `x` is (..., I) and `y` is (..., O), otherwise `y` is (N, O).
-    Constraints: (C1) `w` is 2-D and I is positive. (C2) `x` has N I elements. (C3) `b` has O elements.
+    Constraints: (C1) `w` is 2-D and I is positive. (C2) `x` has N I elements. (C3) `b` has O elements;
+    `w` is of the type of `x`, or quantized int8; `b` is float32, int32 for integers.
     (C4) The activation is none, relu, relu_n1_to_1 or relu6. (C5) With `keep_dims` the last axis of `x` is I.
 
     >>> fully_connected(np.float32([1, 2]), np.float32([[3, 4], [-1, 0]]), activation="relu").tolist()
