@@ -118,7 +118,8 @@ def write_lstm(node: Node, types: Mapping[str, TensorType]) -> TfliteRecord:
     }
     intermediates: tuple[TensorType, ...] = ()
     if types[given["x"] or ""].format == "s8":
-        gates = [QuantParams((s,)) for s in attributes["gate_scales"]] or [None] * 4
+        gates: list[QuantParams | None] = [QuantParams((s,)) for s in attributes["gate_scales"]]
+        gates = gates or [None] * 4
         hidden = QuantParams((attributes["hidden_scale"],), (attributes["hidden_zero_point"],))
         intermediates = (
             *(TensorType((1,), FORMATS["s16"], q) for q in gates),
