@@ -54,14 +54,15 @@ def _unless(overflows: Any, bound: F64) -> F64:
 
 @ENVELOPE.of(sum)
 def sum_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
-    """Allow gamma(n) sum |x|.
+    """Allow gamma(n) sum |x|, and one subnormal.
 
     Any order of the n - 1 additions is off by at most gamma(n - 1) sum |x| (Higham, section 4.2); one more
-    rounding is the reference's. Infinities and NaN do not depend on the order, unless finite ones overflow.
+    rounding is the reference's. Infinities and NaN do not depend on the order, unless finite ones overflow. One
+    subnormal frees the sign of a sum of zeros, which depends on whether the sum starts from zero.
     """
     magnitude, _ = _rows(x, axes)
     total = magnitude.sum(axis=1)
-    bound = gamma(magnitude.shape[1]) * total
+    bound = gamma(magnitude.shape[1]) * total + SUBNORMAL
     return _kept(_unless(total + bound > LARGEST, bound), x, axes, keep_dims)
 
 

@@ -1,0 +1,97 @@
+"""Second oracles of the normalisations, to 50 digits."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from mpmath import mp, mpf, workdps
+
+from ...ir import QuantParams, TensorType
+from ...refimpl.norm import l2_normalization, local_response_normalization
+from ..cells import Cells
+from ..tables import EXACT, EXACT_INT8
+from .activation import activated
+from .binary32 import f32
+from .fixed import clamped, divided, scaled_by, tensor_scale, wrapped
+
+DIGITS = 50
+ONE = 1 << 28  # in Q3.28
+
+
+@EXACT.of(l2_normalization)
+def exact_l2_normalization(x: Cells, *, activation: str = "none") -> Cells:
+    """Divide every vector along the last axis by its length, at least float32's 10**-6."""
+    depth, y = x.shape[-1], Cells(x.shape, list(x.values))
+    with workdps(DIGITS):
+        for at in range(0, len(x.values), max(depth, 1)):
+            vector = x.values[at : at + depth]
+            square = sum((Fraction(v) ** 2 for v in vector), Fraction(0))
+            length = mp.sqrt(mpf(square.numerator) / square.denominator)
+            length = max(length, mpf(f32(1e-6)))
+            y.values[at : at + depth] = [activated(mpf(v) / length, activation) for v in vector]
+    return y
+
+
+@EXACT.of(local_response_normalization)
+def exact_local_response_normalization(
+    x: Cells, *, radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+) -> Cells:
+    """Take channel c - radius to c + radius - 1, as far as they are there."""
+    bias, alpha, beta = f32(bias), f32(alpha), f32(beta)
+    y = Cells.full(x.shape, 0)
+    with workdps(DIGITS):
+        for n, i, j, c in x.indices():
+            near = [x[n, i, j, k] for k in range(x.shape[3]) if c - radius <= k < c + radius]
+            base = Fraction(bias) + Fraction(alpha) * sum(
+                (Fraction(v) ** 2 for v in near), Fraction(0)
+            )
+            real = mpf(base.numerator) / base.denominator
+            y[n, i, j, c] = mpf(x[n, i, j, c]) * mp.power(real, -mpf(beta))
+    return y
+
+
+def _times(a: int, b: int, integer_bits: int) -> int:
+    """Multiply Q3.28 numbers, and saturate what has gained integer bits back to Q3.28."""
+    high = (a * b + 2**30) >> 31
+    return clamped(high << integer_bits, "s32")
+
+
+def inverse_root(x: int) -> tuple[int, int]:
+    """Return the mantissa and the exponent that stand for 1 / sqrt(x): five Newton steps in Q3.28.
+
+    x = 4**k r with r of 28 or 29 bits; r / 2**29 lies in [1/4, 1), and its inverse root in (1, 2].
+    """
+    if x <= 1:
+        return 2**31 - 1, 0
+    k = 0
+    while not 2**27 <= x < 2**29:
+        x, k = (x // 4, k + 1) if x >= 2**29 else (4 * x, k - 1)
+    half, root = divided(x >> 1, 1), ONE
+    for _ in range(5):
+        cube = (((root * root + 2**30) >> 31) * root + 2**30) >> 31
+        cube = clamped(cube << 6, "s32")
+        step = ((3 * ONE // 2 * root + 2**30) >> 31) - ((half * cube + 2**30) >> 31)
+        root = clamped(step << 3, "s32")
+    root = _times(root, 1518500250, 0)
+    shift = 11 + k
+    return (root << -shift, 0) if shift < 0 else (root, -shift)
+
+
+@EXACT_INT8.of((l2_normalization, "s8"), (l2_normalization, "u8"))
+def exact_l2_normalization_int8(
+    x: Cells, *, quant: tuple[QuantParams | None, ...], out: tuple[TensorType, ...], **_: Any
+) -> Cells:
+    """int8: 128 times the multiplier; uint8: 128 times the difference. Both around the prescribed zero."""
+    zero = tensor_scale(quant[0])[1]
+    depth, form, y = x.shape[-1], out[0].format, Cells.full(x.shape, 0)
+    for at in range(0, len(x.values), max(depth, 1)):
+        vector = [v - zero for v in x.values[at : at + depth]]
+        mantissa, exponent = inverse_root(wrapped(sum(v * v for v in vector)))
+        for k, v in enumerate(vector):
+            if form == "s8":
+                value = scaled_by(v, mantissa, exponent + 7)
+            else:
+                value = scaled_by(128 * v, mantissa, exponent) + 128
+            y.values[at + k] = clamped(value, form)
+    return y
