@@ -13,7 +13,7 @@ from ..refimpl.matmul import fully_connected
 from .gemm import PANEL, ROWS, f32_block, f32_rows_of_one, pack, pad_columns
 from .kernel import F32, F64, I64, OK, S64, kernel, share
 from .lowering import Operand, Site, Step, lowers
-from .patches import gather, geometry
+from .patches import SLACK, gather, geometry
 
 NEAR = 16 << 10  # bytes of rows that shall stay in the first-level cache
 FAR = 128 << 10  # and in the second
@@ -49,7 +49,7 @@ def f32_product(
         rows = min(block, stop - start)
         a, stride = x + start * lda * 4, lda
         if lda == 0:
-            a, stride = scratch + tid * block * k * 4, k
+            a, stride = scratch + tid * (block * k * 4 + SLACK), k
             gather(a, k * 4, x, g, start, rows, False, 0, 0)
         c = y + start * ldc * 4
         if m == 1:
@@ -123,7 +123,7 @@ def lower_f32_conv2d(site: Site) -> list[Step]:
     in_place = (p, q) == attributes["stride"] == (1, 1) and not any(attributes["pad"])
     g = site.constant(geometry(x.type.shape, (p, q), y.type.shape, attributes, d))
     block = rows_of_a_block(m, k, n, 4)
-    scratch = None if in_place else site.scratch(site.threads * block * k * 4)
+    scratch = None if in_place else site.scratch(site.threads * (block * k * 4 + SLACK))
     steps = []
     for group in range(c // d):
         packing, weights, bias = _weights(site, w.value, group * n, n, k)

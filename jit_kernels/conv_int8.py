@@ -16,7 +16,7 @@ from .gemm import PANEL, ROWS
 from .gemm_int8 import WORDS, fixed_table, pack_pairs, real_block, real_table, twice_block
 from .kernel import I64, OK, S16, S32, S64, U8, kernel, share
 from .lowering import CPU, Lowering, Site, Step
-from .patches import gather, geometry, widen_bytes
+from .patches import SLACK, gather, geometry, widen_bytes
 
 
 @kernel
@@ -49,7 +49,7 @@ def q8_conv2d(
     else:
         first, last = share(last, tid, threads)
     pairs = (k + 1) // 2
-    a = scratch + tid * block * 4 * pairs
+    a = scratch + tid * (block * 4 * pairs + SLACK)
     while start < stop and first < last:
         rows = min(block, stop - start)
         if lda == 0:
@@ -231,7 +231,7 @@ def lower_q8_conv2d(site: Site) -> list[Step]:
     rowwise = (p, q) == attributes["stride"] == (1, 1) and not any(attributes["pad"])
     g = site.constant(geometry(x.type.shape, (p, q), y.type.shape, attributes, d))
     block = rows_of_a_block(m, k, n, 2)
-    scratch = site.scratch(site.threads * block * (k + 1) * 2)
+    scratch = site.scratch(site.threads * (block * (k + 1) * 2 + SLACK))
     end = ending(site, attributes["activation"])
     steps = []
     for group in range(c // d):

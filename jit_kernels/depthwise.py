@@ -12,7 +12,7 @@ from ..ir import Array
 from .conv import limits
 from .kernel import F64, I64, OK, S64, inlined, kernel, share
 from .lowering import Site, Step
-from .patches import geometry, runs
+from .patches import geometry, inner, runs
 from .simd import Value, Vectors, tile
 
 
@@ -55,14 +55,6 @@ def taps_at(to, g, y0, x0, here, zeros, size):  # type: ignore[no-untyped-def]
             inside = 0 <= y < height and 0 <= x < width
             at = (p * dy * width + q * dx) * channels * size if inside else zeros - here
             store_word(to + 8 * (p * kx + q), at)
-
-
-@inlined
-def inner(size, start, step, span, count):  # type: ignore[no-untyped-def]
-    """Return the first and the last + 1 of `count` windows that lie inside: start + i step, `span` elements."""
-    first = min(max(0, (step - 1 - start) // step), count)
-    last = (size - span - start) // step + 1 if size >= span + start else 0
-    return first, max(first, min(last, count))
 
 
 @kernel

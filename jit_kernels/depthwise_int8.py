@@ -6,11 +6,11 @@ import numpy as np
 
 from ..ir import Array
 from .conv_int8 import byte_code, conv_table, ending, quants
-from .depthwise import inner, offsets, store_word, taps_at
+from .depthwise import offsets, store_word, taps_at
 from .gemm_int8 import Requantizer
 from .kernel import I64, OK, S64, kernel, share
 from .lowering import Site, Step
-from .patches import geometry, runs
+from .patches import geometry, inner, runs
 from .simd import Value, Vectors, tile
 
 

@@ -21,7 +21,7 @@ from .gemm import PANEL
 from .gemm_int8 import hybrid_block, pack_pairs
 from .kernel import F32, F64, I64, OK, S8, S64, inlined, kernel, share
 from .lowering import CPU, Lowering, Operand, Site, Step
-from .patches import gather, geometry, widen_bytes
+from .patches import SLACK, gather, geometry, widen_bytes
 
 ONE = np.float32(1)
 
@@ -109,7 +109,7 @@ def hybrid_product(
     """For each image of `each` elements: Y = clamp(A W scale + bias). Threads share the columns."""
     first, last = share((n + PANEL - 1) // PANEL, tid, threads)
     pairs = (k + 1) // 2
-    a = scratch + tid * block * 4 * pairs
+    a = scratch + tid * (block * 4 * pairs + SLACK)
     for image in range(images):
         x = q + image * each
         one, two = (scale[image], ONE) if product_first else (ONE, scale[image])
@@ -213,9 +213,10 @@ def lower_hybrid_conv2d(site: Site) -> list[Step]:
     centred = not differing_scales(w.type.quant) and c == d
     m, k, n = math.prod(y.type.shape[1:3]), p * q * d, o * d // c
     rowwise = (p, q) == attributes["stride"] == (1, 1) and not any(attributes["pad"])
-    g = site.constant(geometry(x.type.shape, (p, q), y.type.shape, attributes, d))
+    image = (1, *x.type.shape[1:])  # the product goes from image to image
+    g = site.constant(geometry(image, (p, q), y.type.shape, attributes, d))
     block = rows_of_a_block(m, k, n, 2)
-    scratch = site.scratch(site.threads * block * (k + 1) * 2)
+    scratch = site.scratch(site.threads * (block * (k + 1) * 2 + SLACK))
     quantize, (stored, scale, zero) = _quantize(site, images, centred)
     steps = [quantize]
     for group in range(c // d):
@@ -234,7 +235,7 @@ def lower_hybrid_fully_connected(site: Site) -> list[Step]:
     n, k = w.type.shape
     rows = x.type.size // k
     quantize, stored = _quantize(site, rows, True)
-    scratch = site.scratch(site.threads * (k + 1) * 2)
+    scratch = site.scratch(site.threads * ((k + 1) * 2 + SLACK))
     places = (*stored, *_weights(site, 0, n, k, n), y, None, scratch)
     end = limits(site.attributes["activation"])
     return [quantize, Step(hybrid_product, (*places, rows, k, 1, k, n, k, n, 1, True, *end))]
