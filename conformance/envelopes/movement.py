@@ -12,6 +12,7 @@ from ..tables import ENVELOPE
 
 EXACT_RESULTS = (
     *(shape.reshape, shape.squeeze, shape.expand_dims, shape.transpose),
+    *(shape.shape, shape.rank),
     *(join.concat, join.pack, join.unpack, join.split, join.split_v),
     *(window.slice, window.strided_slice, window.pad, window.tile, window.reverse),
     *(block.space_to_batch_nd, block.batch_to_space_nd, block.space_to_depth, block.depth_to_space),
