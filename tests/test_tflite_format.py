@@ -224,12 +224,28 @@ def test_states_are_variables():
         {"x": TensorType((2,)), "s": state},
         inputs=["x"],
         outputs=["x"],
-        states=(State("s", "s", np.zeros((2, 3), np.int8)),),
+        states=(State("s", "s", np.full((2, 3), 9, np.int8)),),
     )
     (read,) = formats.load(tflite.write(graph)).states
     assert (read.tensor, read.successor) == ("s", "s")
     # int8 variables start from what stands for zero.
     assert read.initial.tolist() == [[9, 9, 9], [9, 9, 9]]
+
+
+@pytest.mark.parametrize("start", [np.ones((2, 3), "f"), np.zeros((3, 2), "f")])
+def test_a_state_that_starts_elsewhere_is_not_written(start):
+    state = TensorType((2, 3))
+    graph = graph_of({"s": state}, states=(State("s", "s", start),))
+    with pytest.raises(UnsupportedError, match="start from zero"):
+        tflite.write(graph)
+
+
+def test_an_updated_state_is_no_output():
+    state = TensorType((2, 3))
+    states = (State("s", "t", np.zeros((2, 3), "f")),)
+    graph = graph_of({"s": state, "t": state}, outputs=["t"], states=states)
+    with pytest.raises(UnsupportedError, match="run that updates it"):
+        tflite.write(graph)
 
 
 def test_constants_are_aligned():

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import tflite
 
 from ...ir import (
@@ -29,7 +28,7 @@ from .attached import attached_labels, signatures
 from .consistency import check_nodes
 from .options import enum_names, read_options
 from .table import TFLITE, TfliteOp, Workspace
-from .tensors import Tensors
+from .tensors import Tensors, start_of
 from .verify import verify
 
 MAX_FILE: Final = 1 << 30
@@ -129,7 +128,7 @@ class _Reader:
             outputs,
             {name: type.without_value() for name, type in work.tensors.items()},
             work.constants,
-            tuple(State(n, s, _initial(work.tensors[n])) for n, s in work.states.items()),
+            tuple(State(n, s, start_of(work.tensors[n])) for n, s in work.states.items()),
             (self.subgraph.Name() or b"").decode("utf-8", "backslashreplace"),
             work.origin,
             open_axes,
@@ -218,6 +217,10 @@ class _Reader:
                     f"operator {source.name}: nothing has computed its input {name!r}; "
                     "operators must stand in execution order"
                 )
+            if name is not None and self.workspace.states.get(name, name) != name:
+                raise UnsupportedError(
+                    f"operator {source.name}: reads variable {name!r} after another updated it"
+                )
         for name in source.outputs:
             if name in self.ready:
                 raise FormatError(
@@ -243,9 +246,3 @@ def missing_op(code: str) -> Op[..., Any]:
 
     absent.__name__ = absent.__qualname__ = code
     return Op(absent, infer, (), (), 0, False)
-
-
-def _initial(type: TensorType) -> Array:
-    """Return what a variable starts from: zero; int8 ones from their zero point, as LiteRT does."""
-    zero = type.quant.zero_point[0] if type.quant and type.format == "s8" else 0
-    return np.full(type.shape, zero, type.dtype)

@@ -30,7 +30,7 @@ class Tensors:
 
     def __init__(self, model: Any, subgraph: Any, data: bytes, workspace: Workspace) -> None:
         self.model, self.data, self.workspace = model, data, workspace
-        self.open_axes: dict[str, tuple[int, ...]] = {}
+        self.open_axes = workspace.open_axes
         self.variables: list[str] = []
         self._state_bytes = 0
         self._arrays: dict[tuple[int, str], Array] = {}
@@ -194,3 +194,9 @@ def _quant_of(
         return None
     zeros = tuple(zero) if len(zero) == len(scale) else tuple(zero or [0]) * len(scale)
     return QuantParams(tuple(scale), zeros, axis if len(scale) > 1 else None)
+
+
+def start_of(type: TensorType) -> Array:
+    """Return what a variable starts from: zero; int8 ones from their zero point, as LiteRT does."""
+    zero = type.quant.zero_point[0] if type.quant and type.format == "s8" else 0
+    return np.full(type.shape, zero, type.dtype)

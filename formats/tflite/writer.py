@@ -13,6 +13,7 @@ import tflite
 from ...ir import Array, Graph, QuantParams, TensorType, UnsupportedError
 from .options import write_options
 from .table import TFLITE_WRITER, TYPE_OF_FORMAT, TfliteRecord
+from .tensors import start_of
 
 ALIGNMENT: Final = 16  # of constant data, as readers that map the file expect
 MAX_DEPRECATED_CODE: Final = 127
@@ -23,6 +24,11 @@ def write(graph: Graph) -> bytes:
     return _Writer(graph).file()
 
 
+def _read(graph: Graph) -> set[str]:
+    """Return the names that nodes read."""
+    return {name for node in graph.nodes for name in node.inputs if name is not None}
+
+
 class _Writer:
     """One file in the making. FlatBuffers are written from the leaves to the root."""
 
@@ -30,6 +36,11 @@ class _Writer:
         self.graph, self.builder = graph, flatbuffers.Builder(1 << 16)
         self.variables = {s.tensor for s in graph.states}
         self.successors = {s.successor for s in graph.states} - self.variables
+        for state in graph.states:
+            if not np.array_equal(state.initial, start_of(graph.tensors[state.tensor])):
+                raise UnsupportedError(f"state {state.tensor!r}: TFLite variables start from zero")
+        if self.successors & {*graph.inputs, *graph.outputs, *_read(graph)}:
+            raise UnsupportedError("TFLite cannot read a state in the run that updates it")
         self.types: dict[str, TensorType] = {
             name: replace(type, value=graph.constants.get(name))
             for name, type in graph.tensors.items()
