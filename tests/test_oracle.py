@@ -1,0 +1,77 @@
+"""The compiled plan against the reference: integers bit for bit, floats inside the envelope, at 1 and 2 threads."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from litegold.conformance.judge import expected, judge_case
+from litegold.conformance.tables import CASES
+from litegold.jit_kernels.kernel import Kernel
+from litegold.jit_kernels.loading import addresses
+from litegold.jit_kernels.lowering import CPU
+from litegold.runtime import Session
+
+KEYS = sorted((k for k in CPU if k in CASES), key=lambda key: (key[0].__name__, key[1]))
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+
+def key_id(key):
+    return f"{key[0].__name__}-{key[1]}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled():
+    """Compile all kernels at once: two at a time, and what is on disk not at all."""
+    modules = [m for n, m in sorted(sys.modules.items()) if n.startswith("litegold.jit_kernels.")]
+    addresses(dict.fromkeys(v for m in modules for v in vars(m).values() if isinstance(v, Kernel)))
+
+
+def check(case):
+    want, graph, feeds = expected(case), case.graph(), case.feeds()
+    runs = []
+    for threads in (1, 2):
+        # fold=False: nodes on constants go through the kernels too; split_from=0: however small
+        session = Session(graph, threads, fold=False, split_from=0)
+        values = session.run(feeds)
+        runs.append([values[name] for name in graph.outputs])
+    verdict = judge_case(case, runs[0], want)
+    assert verdict, f"{verdict.reason}\n{case}"
+    for one, two in zip(*runs, strict=True):
+        assert one.tobytes() == two.tobytes(), f"bits depend on the number of threads\n{case}"
+
+
+@pytest.mark.parametrize("key", KEYS, ids=key_id)
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=SLOW)
+@given(data=st.data())
+def test_plan_equals_reference(key, data):
+    check(data.draw(CASES[key]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("key", KEYS, ids=key_id)
+@settings(max_examples=10_000, deadline=None, suppress_health_check=SLOW)
+@given(data=st.data())
+def test_plan_equals_reference_on_many_cases(key, data):
+    check(data.draw(CASES[key]))
+
+
+def test_every_operator_has_a_kernel():
+    """What a model may hold can be planned, in every format in which cases are drawn."""
+    assert not [key_id(key) for key in CASES if key not in CPU]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("isa", ["avx2", "any"])
+def test_plan_equals_reference_on_lesser_processors(isa):
+    """The same test in a process that may not use the wider vector instructions."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", __file__, "-m", "not long"]
+    environment = {**os.environ, "LITEGOLD_ISA": isa}
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
