@@ -41,9 +41,17 @@ def dilation_of(options: Mapping[str, Any]) -> Pair:
 
 
 def pad_of(
-    options: Mapping[str, Any], image: TensorType, kernel: Sequence[int], dilation: Pair = (1, 1)
+    source: TfliteOp,
+    position: int,
+    kernel: Sequence[int],
+    dilation: Pair = (1, 1),
+    image: TensorType | None = None,
 ) -> Pad:
-    """Return the padding in numbers."""
+    """Return the padding in numbers of input `position`, or of another `image`.
+
+    SAME with a stride depends on the size, which must therefore be settled by the file.
+    """
+    options, image = source.options, image or source.type(position)
     stride = stride_of(options)
     if len(image.shape) != 4 or len(kernel) < 2:
         raise FormatError(f"an image of shape {image.shape} and a kernel {kernel} are not 4-D")
@@ -51,6 +59,9 @@ def pad_of(
         raise FormatError(f"kernel {kernel}, stride {stride} and dilation {dilation} are positive")
     if options["padding"] == "VALID":
         return (0, 0, 0, 0)
+    for axis in source.workspace.open_axes.get(source.input(position), ()):
+        if axis in (1, 2) and stride[axis - 1] > 1:
+            raise UnsupportedError(f"SAME padding, stride {stride}, of an image of any size")
     return same_pad(image.shape, tuple(kernel), stride, dilation)
 
 
@@ -114,12 +125,12 @@ def _with_bias(
 @TFLITE.of("CONV_2D")
 def conv_2d(source: TfliteOp) -> Node:
     """Filters are OHWI, as here."""
-    x, w, options = source.type(0), source.type(1), source.options
+    w, options = source.type(1), source.options
     dilation = dilation_of(options)
     return source.node(
         conv2d,
         stride=stride_of(options),
-        pad=pad_of(options, x, w.shape[1:3], dilation),
+        pad=pad_of(source, 0, w.shape[1:3], dilation),
         dilation=dilation,
         activation=activation_of(options["fused_activation_function"]),
     )
@@ -145,7 +156,7 @@ def depthwise_conv_2d(source: TfliteOp) -> Node:
     """The channel multiplier follows from the shapes; LiteRT does not read the option either."""
     x, w, options = source.type(0), source.type(1), source.options
     dilation = dilation_of(options)
-    pad = pad_of(options, x, w.shape[1:3], dilation)
+    pad = pad_of(source, 0, w.shape[1:3], dilation)
     return source.node(
         depthwise_conv2d,
         stride=stride_of(options),
@@ -178,7 +189,7 @@ def transpose_conv(source: TfliteOp) -> Node:
         conv2d_transpose,
         inputs,
         stride=stride_of(source.options),
-        pad=pad_of(source.options, image, w.shape[1:3]),
+        pad=pad_of(source, 2, w.shape[1:3], image=image),
         activation=activation_of(source.options["fused_activation_function"]),
     )
 

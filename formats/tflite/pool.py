@@ -22,7 +22,7 @@ def pool_2d(source: TfliteOp) -> Node:
         OPERATORS[source.code],
         kernel=kernel,
         stride=stride_of(options),
-        pad=pad_of(options, source.type(0), kernel),
+        pad=pad_of(source, 0, kernel),
         activation=activation_of(options["fused_activation_function"]),
     )
 

@@ -60,13 +60,15 @@ def format_of_type(name: str) -> str:
 class Workspace:
     """The graph that grows while a file is read.
 
-    `tensors` holds types (with `.value` for constants), `states` maps a state to its successor.
+    `tensors` holds types (with `.value` for constants), `states` maps a state to its successor, `open_axes` a
+    tensor to the axes that the file leaves open (the type has 1 there).
     """
 
     tensors: dict[str, TensorType] = field(default_factory=dict)
     constants: dict[str, Array] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     origin: dict[str, int] = field(default_factory=dict)
+    open_axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def add(self, name: str, type: TensorType) -> str:
         """Enter a tensor under `name`, or under a name near it where that is taken."""
