@@ -27,28 +27,31 @@ SYNC_WORDS = 24
 NONE = 1 << 62
 JOB, JOB_THREADS, PARKED, WORKER_WORDS = 0, 1, 2, 8
 SPINS = 4000  # rounds of a waiting loop before it lets others have the core
+FEWEST_SPINS = 30  # so few where that did not do: the threads seem to share a core
 RETRIES = 64  # such hand-overs before an idle worker parks
 
 
 @inlined
-def meet(sync, threads):  # type: ignore[no-untyped-def]
-    """Wait until all threads are here; return whether a step has failed."""
+def meet(sync, threads, patience):  # type: ignore[no-untyped-def]
+    """Wait until all threads are here; return whether a step has failed, and how long to spin next time."""
     epoch = atomic_load(sync + 8 * EPOCH)
     if atomic_add(sync + 8 * ARRIVED, 1) == threads - 1:
         atomic_store(sync + 8 * ARRIVED, 0)
         failed = 1 if atomic_load(sync + 8 * FAILURE) != NONE else 0
         atomic_store(sync + 8 * EPOCH, (epoch | 1) + 1 + failed)
-        return failed
+        return failed, patience
     spins = 0
     now = atomic_load(sync + 8 * EPOCH)
     while now == epoch:
         spins += 1
-        if spins < SPINS:
+        if spins < patience:
             pause()
         else:
             give_way()
         now = atomic_load(sync + 8 * EPOCH)
-    return now & 1
+    if spins < patience:
+        return now & 1, min(2 * patience, SPINS)
+    return now & 1, max(patience // 8, FEWEST_SPINS)
 
 
 @inlined
@@ -66,7 +69,7 @@ def walk_alone(kernels, blocks, flags, steps, times):  # type: ignore[no-untyped
 @inlined
 def walk_together(kernels, blocks, flags, steps, sync, times, tid, threads):  # type: ignore[no-untyped-def]
     """Run my share of all steps; return the first failure of any thread."""
-    failed = 0
+    failed, stop, patience = 0, 0, SPINS
     for i in range(steps):
         code = 0
         if failed == 0 and flags[i] & SERIAL == 0:
@@ -76,8 +79,10 @@ def walk_together(kernels, blocks, flags, steps, sync, times, tid, threads):  # 
         if code != OK:
             failed = 1
             atomic_min(sync + 8 * FAILURE, 256 * i + (code & 255))
-        if flags[i] & MEET != 0 and meet(sync, threads) != 0:
-            break
+        if flags[i] & MEET != 0:
+            stop, patience = meet(sync, threads, patience)
+            if stop != 0:
+                break
         if times != 0 and tid == 0:
             read_clock(times + 16 * (i + 1))
     return atomic_load(sync + 8 * FAILURE)
