@@ -29,9 +29,16 @@ def geometry(
 
 
 def runs(
-    v: Vectors, count: Value, widths: tuple[int, ...], do: Callable[[Value, int], None]
+    v: Vectors,
+    count: Value,
+    widths: tuple[int, ...],
+    do: Callable[[Value, int], None],
+    short: bool = True,
 ) -> None:
-    """Call `do(index, width)` so that all of `count` elements are met, the last of them perhaps twice."""
+    """Call `do(index, width)` so that all of `count` elements are met, the last of them perhaps twice.
+
+    Without `short` there are at least as many as the last width.
+    """
     done = v.const(0)
     for width in widths:
         rounds = v.b.sdiv(v.b.sub(count, done), v.const(width))
@@ -45,10 +52,13 @@ def runs(
         done = v.add(start, v.mul(rounds, width))
     with v.when(v.b.icmp_signed("<", done, count)):
         last = v.b.sub(count, v.const(widths[-1]))
-        with v.b.if_else(v.b.icmp_signed(">=", last, v.const(0))) as (overlap, short):
+        if not short:
+            do(last, widths[-1])
+            return
+        with v.b.if_else(v.b.icmp_signed(">=", last, v.const(0))) as (overlap, few):
             with overlap:
                 do(last, widths[-1])
-            with short:
+            with few:
                 v.carry(count, [], lambda i: do(i, 1) or [])  # type: ignore[func-returns-value]
 
 
