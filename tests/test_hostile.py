@@ -98,6 +98,7 @@ def sources(tmp_path):
     return [own, *(p for p in MODELS if p.exists())]
 
 
+@pytest.mark.slow
 def test_mutants_are_harmless(tmp_path):
     for path in sources(tmp_path):
         report = report_of(path, 0, 100, "reference")
@@ -105,11 +106,12 @@ def test_mutants_are_harmless(tmp_path):
         assert report["ran"] > 0
 
 
+@pytest.mark.slow
 def test_mutants_are_harmless_as_plans(tmp_path):
     for path in sources(tmp_path):
-        report = report_of(path, 0, 60, "jit")
+        report = report_of(path, 0, 40, "jit")
         assert_harmless(report, SECONDS_TO_COMPILE)
-        assert report["ran"] + report["stopped"] > 0
+        assert report["ran"] > 0
 
 
 @pytest.mark.long
@@ -262,6 +264,7 @@ def test_a_tensor_index_out_of_range_is_named():
             formats.load(flipped(data, at, index, "<i"))
 
 
+@pytest.mark.slow
 def test_tables_that_share_parts_do_not_multiply():
     """Subgraphs that all are the same one, with tensors that all are the same one: 4 MB say 10**11."""
     builder = flatbuffers.Builder(1 << 20)
