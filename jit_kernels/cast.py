@@ -25,7 +25,7 @@ from .kernel import (
 )
 from .lookup import every, look_up_steps, lower_by_table
 from .lowering import Operand, Site, Step, lowers
-from .requant import factor, scale_twice
+from .requant import factor, scale_twice_wide
 
 # What an integer becomes: this many bytes of itself, a float32, or a truth value.
 TO_FLOAT, TO_BOOL = 0, -1
@@ -199,8 +199,9 @@ def quantized(v, scale, zero_point, low, high):  # type: ignore[no-untyped-def]
     whole = np.trunc(q)
     whole += np.copysign(np.float32(1), q) if abs(q - whole) >= np.float32(0.5) else np.float32(0)
     fits = (whole >= np.float32(-(2.0**31))) & (whole < np.float32(2.0**31))
-    steps = np.int64(np.int32(whole if fits else np.float32(-(2.0**31))))
-    return min(max(np.int64(np.int32(steps + zero_point)), low), high)
+    steps = np.int32(np.int32(whole if fits else np.float32(-(2.0**31))) + zero_point)
+    steps = np.int32(low) if steps < np.int32(low) else steps
+    return np.int32(high) if steps > np.int32(high) else steps
 
 
 @inlined
@@ -208,13 +209,13 @@ def quantize_all(x, scale, zero, y, channels, inner, low, high, count, tid, thre
     """Quantize with one scale, or with that of the slice of each element."""
     start, stop = share(count, tid, threads)
     if channels == 1:
-        s, z = scale[0], np.int64(zero[0])
+        s, z = scale[0], zero[0]
         for i in range(start, stop):
             y[i] = quantized(x[i], s, z, low, high)
     else:
         for i in range(start, stop):
             c = i // inner % channels
-            y[i] = quantized(x[i], scale[c], np.int64(zero[c]), low, high)
+            y[i] = quantized(x[i], scale[c], zero[c], low, high)
 
 
 @kernel
@@ -249,13 +250,13 @@ def dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads):  # 
     """Multiply by the scale; the difference is exact in float32, so the product is rounded once."""
     start, stop = share(count, tid, threads)
     if channels == 1:
-        s, z = scale[0], zero[0]
+        s, z = scale[0], np.float32(zero[0])
         for i in range(start, stop):
-            y[i] = s * np.float32(np.int32(x[i]) - z)
+            y[i] = s * (np.float32(x[i]) - z)
     else:
         for i in range(start, stop):
             c = i // inner % channels
-            y[i] = scale[c] * np.float32(np.int32(x[i]) - zero[c])
+            y[i] = scale[c] * (np.float32(x[i]) - np.float32(zero[c]))
 
 
 @kernel
@@ -340,7 +341,7 @@ def requantize(x, y, zx, zy, mantissa, left, right, half, weight, low, high, cou
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
         steps = np.int64(np.int32(np.int64(x[i]) - zx))
-        scaled = scale_twice(steps, mantissa, left, right, half, weight)
+        scaled = scale_twice_wide(steps, mantissa, left, right, half, weight)
         y[i] = min(max(np.int64(np.int32(scaled + zy)), low), high)
 
 

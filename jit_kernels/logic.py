@@ -50,8 +50,8 @@ def related(a, b, p):  # type: ignore[no-untyped-def]
 @pairwise
 def related_reals(a, b, p):  # type: ignore[no-untyped-def]
     """Compare what two stored integers stand for, to 8 bits after the point."""
-    v = scale_twice((np.int64(a) - p[1]) << 8, p[2], p[3], p[4], p[5], p[6])
-    w = scale_twice((np.int64(b) - p[7]) << 8, p[8], p[9], p[10], p[11], p[12])
+    v = scale_twice((np.int32(a) - p[1]) * 256, p[2], p[3], p[4], p[5], p[6])
+    w = scale_twice((np.int32(b) - p[7]) * 256, p[8], p[9], p[10], p[11], p[12])
     return holds(v, w, p[0])
 
 

@@ -18,7 +18,7 @@ from .kernel import I64, OK, S8, S16, S64, U8, Kernel, inlined, kernel
 from .lowering import Operand, Site, Step, lowers
 from .requant import factor, scale_twice
 
-# Parameters: zero points of x, y and z, the range of z, bits after the point, sign; then three multipliers of
+# Parameters: zero points of x, y and z, the range of z, unit of the fractional bits, sign; then three multipliers of
 # five numbers each (`requant.factor`).
 LENGTH = 22
 
@@ -33,40 +33,43 @@ def parameters(p):  # type: ignore[no-untyped-def]
 @inlined
 def stored(v, p):  # type: ignore[no-untyped-def]
     """Move to the zero point of z and clamp."""
-    return min(max(v + p[2], p[3]), p[4])
+    w, low, high = np.int32(v + np.int32(p[2])), np.int32(p[3]), np.int32(p[4])
+    w = low if w < low else w
+    return high if w > high else w
 
 
 @pairwise
 def scaled_sum(a, b, p):  # type: ignore[no-untyped-def]
     """Bring both to one scale, add or subtract, rescale."""
-    v = scale_twice((np.int64(a) - p[0]) << p[5], p[7], p[8], p[9], p[10], p[11])
-    w = scale_twice((np.int64(b) - p[1]) << p[5], p[12], p[13], p[14], p[15], p[16])
-    total = np.int64(np.int32(v + p[6] * w))
+    v = scale_twice((np.int32(a) - p[0]) * p[5], p[7], p[8], p[9], p[10], p[11])
+    w = scale_twice((np.int32(b) - p[1]) * p[5], p[12], p[13], p[14], p[15], p[16])
+    total = np.int32(v + np.int32(w * np.int32(p[6])))
     return stored(scale_twice(total, p[17], p[18], p[19], p[20], p[21]), p)
 
 
 @pairwise
 def scaled_square(a, b, p):  # type: ignore[no-untyped-def]
     """Bring both to one scale, subtract, square, rescale."""
-    v = scale_twice((np.int64(a) - p[0]) << p[5], p[7], p[8], p[9], p[10], p[11])
-    w = scale_twice((np.int64(b) - p[1]) << p[5], p[12], p[13], p[14], p[15], p[16])
-    square = np.int64(np.int32((v - w) * (v - w)))
+    v = scale_twice((np.int32(a) - p[0]) * p[5], p[7], p[8], p[9], p[10], p[11])
+    w = scale_twice((np.int32(b) - p[1]) * p[5], p[12], p[13], p[14], p[15], p[16])
+    square = np.int32(np.int32(v - w) * np.int32(v - w))
     return stored(scale_twice(square, p[17], p[18], p[19], p[20], p[21]), p)
 
 
 @pairwise
 def scaled_product(a, b, p):  # type: ignore[no-untyped-def]
     """Multiply, rescale."""
-    product = (np.int64(a) - p[0]) * (np.int64(b) - p[1])
+    product = np.int32(np.int32(a) - p[0]) * np.int32(np.int32(b) - p[1])
     return stored(scale_twice(product, p[17], p[18], p[19], p[20], p[21]), p)
 
 
 @pairwise
 def sloped(a, b, p):  # type: ignore[no-untyped-def]
     """Rescale, by the stored slope as well where x is negative."""
-    v = np.int64(a) - p[0]
+    v = np.int32(np.int32(a) - p[0])
     same = scale_twice(v, p[7], p[8], p[9], p[10], p[11])
-    slope = scale_twice(v * (np.int64(b) - p[1]), p[17], p[18], p[19], p[20], p[21])
+    product = v * np.int32(np.int32(b) - p[1])
+    slope = scale_twice(product, p[17], p[18], p[19], p[20], p[21])
     return stored(same if v >= 0 else slope, p)
 
 
@@ -175,7 +178,7 @@ def lower_quantized(site: Site) -> list[Step]:
     first, second, third = _quantized(x), _quantized(y), _quantized(z)
     bits = SQUARE_BITS if op is squared_difference else sum_bits(z.type.format)
     bounds = activation_range(z.type, site.attributes.get("activation", "none"))
-    numbers = [first.zero_point, second.zero_point, third.zero_point, *bounds, bits]
+    numbers = [first.zero_point, second.zero_point, third.zero_point, *bounds, 1 << bits]
     numbers.append(-1 if op is sub else 1)
     for real in SCALES[op](first.scale, second.scale, third.scale, bits):
         numbers += factor(real)

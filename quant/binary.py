@@ -38,7 +38,8 @@ def squared_scales(
     return np.float64(x) / unit, np.float64(y) / unit, unit * unit / step
 
 
-def _rescaled(x: Quantized, real: np.float64, left_shift: int) -> S32:
+def rescaled(x: Quantized, real: np.float64, left_shift: int) -> S32:
+    """Return x in a common scale, with `left_shift` bits after the point."""
     return scale_rounding_twice(centred(x) << np.int32(left_shift), *quantize_multiplier(real))
 
 
@@ -51,7 +52,7 @@ def _sum(x: Quantized, y: Quantized, sign: int, out: TensorType, activation: str
     """Return x + sign y: bring both to one scale, add, rescale (add.h, sub.h)."""
     z, bits = output_of(out), sum_bits(out.format)
     first, second, last = sum_scales(x.scale, y.scale, z.scale, bits)
-    total = _rescaled(x, first, bits).astype(np.int64) + sign * _rescaled(y, second, bits)
+    total = rescaled(x, first, bits).astype(np.int64) + sign * rescaled(y, second, bits)
     scaled = scale_rounding_twice(wrap_int32(total), *quantize_multiplier(last))
     return saturated(scaled + z.zero_point, out, activation_range(out, activation))
 
@@ -108,6 +109,6 @@ def squared_difference_int8(
     """
     z = output_of(out[0])
     first, second, last = squared_scales(x.scale, y.scale, z.scale, SQUARE_BITS)
-    difference = _rescaled(x, first, SQUARE_BITS) - _rescaled(y, second, SQUARE_BITS)
+    difference = rescaled(x, first, SQUARE_BITS) - rescaled(y, second, SQUARE_BITS)
     scaled = scale_rounding_twice(difference * difference, *quantize_multiplier(last))
     return saturated(scaled + z.zero_point, out[0])
