@@ -62,4 +62,6 @@ def range(start: Array, limit: Array, delta: Array) -> Array:
     count = _infer_range(*map(TensorType.of, (start, limit, delta))).shape[0]
     wide = np.float64 if start.dtype.kind == "f" else np.int64
     with np.errstate(over="ignore"):
-        return (start.astype(wide) + delta.astype(wide) * np.arange(count)).astype(start.dtype)
+        y = (start.astype(wide) + delta.astype(wide) * np.arange(count)).astype(start.dtype)
+    y[:1] = start  # to which nothing is added: -0 stays
+    return y

@@ -30,6 +30,5 @@ def exact_range(start: Cells, limit: Cells, delta: Cells) -> Cells:
     while len(values) < count:
         values.append(value)
         value += Fraction(step)
-    if count and isinstance(first, float) and first == 0:
-        values[0] = first + 0 * step  # the sign of zero
+    values[:1] = [first][:count]  # the sign of zero stays
     return Cells((count,), values)
