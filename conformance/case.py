@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from ..ir import Array, Graph, Node, Op, QuantParams, State, TensorType, format_of
 
 
@@ -80,14 +82,15 @@ class Case:
         )
 
     def linked(self) -> Graph:
-        """Return `graph()` with its states kept inside, from the values in `args` on, as model files do."""
+        """Return `graph()` with its states kept inside, as model files do: they start from what stands for 0."""
         graph, successors = self.graph(), {f"x{i}": f"y{o}" for i, o in self.states}
-        feeds = self.feeds()
         return replace(
             graph,
             inputs=tuple(n for n in graph.inputs if n not in successors),
             outputs=tuple(n for n in graph.outputs if n not in successors.values()),
-            states=tuple(State(n, after, feeds[n]) for n, after in successors.items()),
+            states=tuple(
+                State(n, after, _zero(graph.tensors[n])) for n, after in successors.items()
+            ),
         )
 
     def feeds(self) -> dict[str, Array]:
@@ -95,3 +98,8 @@ class Case:
         return {
             f"x{i}": a for i, a in enumerate(self.args) if a is not None and i not in self.constant
         }
+
+
+def _zero(type: TensorType) -> Array:
+    """Return the tensor of this type that stands for zeros."""
+    return np.full(type.shape, type.quant.zero_point[0] if type.quant else 0, type.dtype)

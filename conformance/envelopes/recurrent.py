@@ -1,7 +1,10 @@
 """How far float32 recurrent layers may be off: errors are carried along with the values, step by step.
 
-u = 2**-24 is the unit roundoff, gamma(n) = n u / (1 - n u). A value and the bound of its error travel together as
-`Off`; what is computed from them uses the value in float64 and bounds the error for all values in between.
+u = 2**-24 is the unit roundoff, gamma(n) = n u / (1 - n u). An error that goes round for many frames would grow
+beyond all bounds if only its magnitude were known: what comes back with the other sign does not cancel. So the rounding
+errors of a frame become independent lines, e_k in [-1, 1] times a direction, which linear maps turn exactly and the
+slopes of functions scale (affine arithmetic: de Figueiredo, Stolfi, 2004); what is not linear in them is bounded by
+second derivatives.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir import Array
-from ...refimpl.activation import activate
+from ...refimpl.activation import ACTIVATIONS, activate
 from ...refimpl.recurrent import NORM_EPSILON, lstm, svdf
 from ..tables import ENVELOPE
 from .reduce import SUBNORMAL, U, gamma
@@ -21,57 +24,91 @@ F64 = NDArray[np.float64]
 
 # Sigmoid and tanh may be approximated to within 4 units in the last place of 1, as rational functions are.
 FUNCTION_ERROR = 8 * U
+# The largest second derivatives of sigmoid and tanh: 1 / (6 sqrt 3) and 4 / (3 sqrt 3).
+SIGMOID_BEND, TANH_BEND = 1 / (6 * 3**0.5), 4 / (3 * 3**0.5)
 
 
 @dataclass(frozen=True)
 class Off:
-    """A value and how far a conforming implementation's may be from it."""
+    """Values (N, n), and how far an implementation's may be off: along lines (N, K, n), and by a box (N, n)."""
 
     value: F64
-    error: F64
+    lines: F64
+    box: F64
+
+    @property
+    def error(self) -> F64:
+        """Bound the error."""
+        return np.abs(self.lines).sum(axis=1) + self.box
 
     @property
     def most(self) -> F64:
-        """The largest magnitude that the implementation's value may have."""
+        """Bound the magnitude that the implementation's value may have."""
         return np.abs(self.value) + self.error
 
+    def boxed(self, value: F64, error: F64, where: F64 | bool = True) -> Off:
+        """Return `value` with the whole error in the box, where that is asked for; this elsewhere."""
+        lines = np.where(np.expand_dims(np.broadcast_to(where, value.shape), 1), 0.0, self.lines)
+        return Off(np.where(where, value, self.value), lines, np.where(where, error, self.box))
 
-def exact(x: Array) -> Off:
-    """Return a value that is an input."""
+
+def exact(x: Array, lines: int = 0) -> Off:
+    """Return values that are inputs."""
     wide = x.astype(np.float64)
-    return Off(wide, np.zeros_like(wide))
+    return Off(wide, np.zeros((len(wide), lines, wide.shape[1])), np.zeros_like(wide))
 
 
-def _dense(weights: Array, x: Off) -> tuple[F64, F64, F64]:
-    """Return W x, its error from x, and the sum of the magnitudes of its terms."""
-    w = weights.astype(np.float64)
-    return x.value @ w.T, x.error @ np.abs(w).T, x.most @ np.abs(w).T
+def _with_lines(a: Off, more: int) -> Off:
+    """Append lines that do not touch `a`."""
+    empty = np.zeros((len(a.value), more, a.value.shape[1]))
+    return Off(a.value, np.concatenate([a.lines, empty], axis=1), a.box)
+
+
+def _own_lines(a: Off) -> Off:
+    """Make a line of the box of each value."""
+    fresh = np.eye(a.value.shape[1]) * a.box[:, None, :]
+    return Off(a.value, np.concatenate([a.lines, fresh], axis=1), np.zeros_like(a.box))
+
+
+def _dense(weights: Array, x: Off) -> tuple[F64, F64, F64, F64]:
+    """Return W x, its lines, its box, and the sum of the magnitudes of its terms."""
+    w = weights.astype(np.float64).T
+    return x.value @ w, x.lines @ w, x.box @ np.abs(w), x.most @ np.abs(w)
 
 
 def _product(a: Off, b: Off) -> Off:
     """Multiply; the product rounds."""
-    value = a.value * b.value
-    error = a.error * b.most + np.abs(a.value) * b.error
-    return Off(value, error + U * a.most * b.most + SUBNORMAL)
+    lines = a.lines * b.value[:, None] + b.lines * a.value[:, None]
+    box = a.box * np.abs(b.value) + b.box * np.abs(a.value) + a.error * b.error
+    return Off(a.value * b.value, lines, box + U * a.most * b.most + SUBNORMAL)
+
+
+def _bent(z: Off, value: F64, slope: F64, bend: float, span: float) -> Off:
+    """Apply a function of these values and slopes, second derivative up to `bend`, and range `span`."""
+    box = z.box * slope + bend / 2 * z.error**2 + FUNCTION_ERROR
+    made = Off(value, z.lines * slope[:, None], box)
+    return made.boxed(value, np.full(value.shape, span), made.error > span)
 
 
 def _sigmoid(z: Off) -> Off:
-    """Squash; the slope is the largest within the error."""
     value = 1 / (1 + np.exp(-z.value))
-    nearest = 1 / (1 + np.exp(-np.maximum(np.abs(z.value) - z.error, 0)))
-    return Off(value, z.error * nearest * (1 - nearest) + FUNCTION_ERROR)
+    return _bent(z, value, value * (1 - value), SIGMOID_BEND, 1.0)
 
 
 def _act(z: Off, activation: str) -> Off:
-    if activation != "tanh":
-        return Off(activate(z.value, activation), z.error)
-    slope = 1 - np.tanh(np.maximum(np.abs(z.value) - z.error, 0)) ** 2
-    return Off(np.tanh(z.value), z.error * slope + FUNCTION_ERROR)
+    if activation == "tanh":
+        value = np.tanh(z.value)
+        return _bent(z, value, 1 - value**2, TANH_BEND, 2.0)
+    low, high = ACTIVATIONS[activation]
+    inside = (z.value - z.error >= low) & (z.value + z.error <= high)
+    return z.boxed(activate(z.value, activation), z.error, ~inside)
 
 
 def _clipped(z: Off, clip: float) -> Off:
+    if clip <= 0:
+        return z
     bound = float(np.float32(clip))
-    return Off(np.clip(z.value, -bound, bound), z.error) if clip > 0 else z
+    return z.boxed(np.clip(z.value, -bound, bound), np.minimum(z.error, 2 * bound), z.most > bound)
 
 
 def _normalized(z: Off) -> Off:
@@ -95,7 +132,8 @@ def _normalized(z: Off) -> Off:
     shift = gamma(count) * average(z.most)
     relative = shift / least + gamma(count + 5)
     own = (shift + U * (np.abs(centred) + z.error + shift)) / least
-    return Off(value, carried + own + (most + own) * relative / np.maximum(1 - relative, 0.5))
+    error = carried + own + (most + own) * relative / np.maximum(1 - relative, 0.5)
+    return z.boxed(value, error)
 
 
 def _gate(
@@ -103,19 +141,18 @@ def _gate(
 ) -> Off:
     """Return a gate before its activation: D + H products, a peephole and a bias in any order."""
     wx, rh = _dense(w, x), _dense(r, h)
-    value, error, terms = (a + b for a, b in zip(wx, rh, strict=True))
+    value, lines, box, terms = wx[0] + rh[0], rh[1], rh[2], wx[3] + rh[3]
     if p is not None:
-        magnitude = np.abs(p.astype(np.float64))
-        value, error = value + c.value * p, error + c.error * magnitude
-        terms = terms + c.most * magnitude
+        value, lines = value + c.value * p, lines + c.lines * p
+        box, terms = box + c.box * np.abs(p), terms + c.most * np.abs(p)
     if n is None:
         value, terms = value + b, terms + np.abs(b.astype(np.float64))
-    z = Off(value, error + gamma(w.shape[1] + r.shape[1] + 3) * terms)
+    z = Off(value, lines, box + gamma(w.shape[1] + r.shape[1] + 3) * terms)
     if n is None:
         return z
     v, scale = _normalized(z), np.abs(n.astype(np.float64))
     rounding = gamma(2) * (v.most * scale + np.abs(b.astype(np.float64)))
-    return Off(v.value * n + b, v.error * scale + rounding)
+    return Off(v.value * n + b, v.lines * n, v.box * scale + rounding)
 
 
 @ENVELOPE.of(lstm)
@@ -153,8 +190,9 @@ def lstm_envelope(
 ) -> tuple[F64, F64, F64]:
     """Carry the errors of output and cells through time; each reported value also has the reference's rounding.
 
-    An error e before a sigmoid or tanh becomes e times the largest slope within e, plus that of the function. A product
-    ab is off by da |b| + |a| db + u |ab|. Clips do not magnify.
+    What a frame adds to the errors of cells and output becomes lines of their own. A product ab is off by da b + a db,
+    da db and u |ab|; a function by its slope times the error, half the bend times its square, and its own error. Clips
+    do not magnify.
     """
     frames = x if time_major else x.swapaxes(0, 1)
     h = exact(output_state.reshape(frames.shape[1], ro.shape[1]))
@@ -162,20 +200,21 @@ def lstm_envelope(
     outputs = np.zeros((*frames.shape[:2], ro.shape[1]))
     for t, frame in enumerate(map(exact, frames)):
         forget = _sigmoid(_gate(frame, h, c, wf, rf, pf, bf, nf))
-        entry = Off(1 - forget.value, forget.error + U)
+        entry = Off(1 - forget.value, -forget.lines, forget.box + U)
         if wi is not None and ri is not None and bi is not None:
             entry = _sigmoid(_gate(frame, h, c, wi, ri, pi, bi, ni))
         update = _act(_gate(frame, h, c, wc, rc, None, bc, nc), activation)
         kept, added = _product(forget, c), _product(entry, update)
-        error = kept.error + added.error
-        error += U * (kept.most + added.most)
-        c = _clipped(Off(kept.value + added.value, error), cell_clip)
+        box = kept.box + added.box + U * (kept.most + added.most)
+        c = _clipped(Off(kept.value + added.value, kept.lines + added.lines, box), cell_clip)
+        c, h = _own_lines(c), _with_lines(h, len(wo))
         h = _product(_sigmoid(_gate(frame, h, c, wo, ro, po, bo, no)), _act(c, activation))
         if projection is not None:
-            value, error, terms = _dense(projection, h)
+            value, lines, box, terms = _dense(projection, h)
             bias = np.zeros(1) if projection_bias is None else projection_bias.astype(np.float64)
-            error = error + gamma(len(wo) + 2) * (terms + np.abs(bias))
-            h = _clipped(Off(value + bias, error), proj_clip)
+            box = box + gamma(len(wo) + 2) * (terms + np.abs(bias))
+            h = _clipped(Off(value + bias, lines, box), proj_clip)
+        h, c = _own_lines(h), _with_lines(c, h.value.shape[1])
         outputs[t] = h.error + U * h.most
     y = outputs if time_major else outputs.swapaxes(0, 1)
     state, cell = (a.error + U * a.most for a in (h, c))
@@ -199,7 +238,7 @@ def svdf_envelope(
     times its weight. Activations do not magnify.
     """
     batch, (filters, memory) = len(x), time.shape
-    value, _, terms = _dense(feature, exact(x))
+    value, _, _, terms = _dense(feature, exact(x))
     newest = gamma(x.shape[1] + 1) * terms + SUBNORMAL
     history = np.abs(state.astype(np.float64)).reshape(batch, filters, memory)
     weights = np.abs(time.astype(np.float64))

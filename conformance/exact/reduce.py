@@ -36,7 +36,9 @@ def _total(values: list[Any]) -> Any:
     special = [v for v in values if isinstance(v, float) and not math.isfinite(v)]
     if special:
         return special[0] if len(set(special)) == 1 else math.nan
-    exact = sum((Fraction(v) for v in values), Fraction(0))
+    exact = Fraction(0)
+    for v in values:
+        exact += Fraction(v)
     return exact if any(isinstance(v, float) for v in values) else int(exact)
 
 
@@ -124,7 +126,8 @@ def exact_sum_int8(
     (scale, zero), shape_groups = tensor_scale(quant[0]), grouped(x, axes, keep_dims)
     fixed = multiplier(scale / output_scale(out)[0])
     values = [
-        _requantized(sum(v - zero for v in g), *fixed, out) if g else 0 for g in shape_groups[1]
+        _requantized(_total([v - zero for v in g]), *fixed, out) if g else 0
+        for g in shape_groups[1]
     ]
     return Cells(shape_groups[0], values)
 
@@ -147,7 +150,7 @@ def exact_mean_int8(
             continue
         bits = min(math.floor(math.log2(len(g))), 32, 31 + exponent)
         divided = (mantissa << bits) // len(g)
-        values.append(_requantized(sum(v - zero for v in g), divided, exponent - bits, out))
+        values.append(_requantized(_total([v - zero for v in g]), divided, exponent - bits, out))
     return Cells(shape, values)
 
 
