@@ -21,9 +21,9 @@ def extent(position, kernel, size):  # type: ignore[no-untyped-def]
 
 @inlined
 def rounded_mean(total, count):  # type: ignore[no-untyped-def]
-    """Divide, halves away from zero."""
-    half = count // 2
-    return (total + half) // count if total >= 0 else -((half - total) // count)
+    """Divide int32 numbers, halves away from zero: their float64 quotient never rounds up to a whole number."""
+    whole = np.int32((abs(total) + (count >> 1)) / count)
+    return whole if total >= 0 else -whole
 
 
 @kernel
@@ -74,7 +74,7 @@ def avg_pool(  # type: ignore[no-untyped-def]
                     at = ((image + u) * w + v) * c
                     for k in range(c):
                         sums[mine + k] += x[at + k]
-            count = (u1 - u0) * (v1 - v0)
+            count = np.int32((u1 - u0) * (v1 - v0))
             to = (row * columns + j) * c
             for k in range(c):
                 y[to + k] = min(max(rounded_mean(sums[mine + k], count), low), high)
@@ -116,16 +116,19 @@ def max_pool(  # type: ignore[no-untyped-def]
         for j in range(columns):
             v0, v1 = extent(j * t - left, q, w)
             to = (row * columns + j) * c
+            begin = ((image + u0) * w + v0) * c
             for k in range(c):
-                y[to + k] = least
+                y[to + k] = x[begin + k]
             for u in range(u0, u1):
                 for v in range(v0, v1):
                     at = ((image + u) * w + v) * c
                     for k in range(c):
                         new, old = x[at + k], y[to + k]
-                        y[to + k] = new if new > old or new != new else old
+                        y[to + k] = new if (new > old) | (new != new) else old
             for k in range(c):
-                y[to + k] = most if y[to + k] > most else y[to + k]
+                largest = y[to + k]
+                largest = least if largest < least else largest
+                y[to + k] = most if largest > most else largest
 
 
 @kernel
