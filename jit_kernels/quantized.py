@@ -13,12 +13,12 @@ from ..quant.binary import SQUARE_BITS, squared_scales, sum_bits, sum_scales
 from ..quant.rule import Quantized
 from ..refimpl.activation import prelu
 from ..refimpl.binary import add, mul, squared_difference, sub
-from .broadcast import layout_operand, pairwise
+from .broadcast import layout_of, layout_operand, pairwise
 from .kernel import I64, OK, S8, S16, S64, U8, Kernel, inlined, kernel
 from .lowering import Operand, Site, Step, lowers
 from .requant import factor, scale_twice
 
-# Parameters: zero points of x, y and z, the range of z, unit of the fractional bits, sign; then three multipliers of
+# Parameters: zero points of x, y and z, the range of z, unit of the fractional bits, a sign; then three multipliers of
 # five numbers each (`requant.factor`).
 LENGTH = 22
 
@@ -40,9 +40,9 @@ def stored(v, p):  # type: ignore[no-untyped-def]
 
 @pairwise
 def scaled_sum(a, b, p):  # type: ignore[no-untyped-def]
-    """Bring both to one scale, add or subtract, rescale."""
-    v = scale_twice((np.int32(a) - p[0]) * p[5], p[7], p[8], p[9], p[10], p[11])
-    w = scale_twice((np.int32(b) - p[1]) * p[5], p[12], p[13], p[14], p[15], p[16])
+    """Bring both to one scale, add or subtract, rescale. `a` has the larger scale, half of the common one."""
+    v = np.int32((np.int32(a) - p[0]) * p[5])
+    w = scale_twice((np.int32(b) - p[1]) * p[7], p[12], p[13], p[14], p[15], p[16])
     total = np.int32(v + np.int32(w * np.int32(p[6])))
     return stored(scale_twice(total, p[17], p[18], p[19], p[20], p[21]), p)
 
@@ -158,8 +158,6 @@ def _product_scales(x: np.float32, y: np.float32, z: np.float32, _: int) -> tupl
 
 
 SCALES: dict[Op[..., Any], Scales] = {
-    add: sum_scales,
-    sub: sum_scales,
     squared_difference: squared_scales,
     mul: _product_scales,
     prelu: _product_scales,
@@ -171,16 +169,37 @@ def _quantized(operand: Operand | None) -> Quantized:
     return Quantized(np.empty(0), operand.type.quant)
 
 
-@lowers(*KERNELS)
+@lowers(*[(op, form) for op in (add, sub) for form in ("s8", "u8", "s16")])
+def lower_sum(site: Site) -> list[Step]:
+    """Lower to one loop; the operand with the larger scale comes first, as it needs no multiplier."""
+    (x, y), (z,) = site.inputs, site.outputs
+    signs = (1, -1) if site.node.op is sub else (1, 1)
+    swapped = _quantized(y).scale > _quantized(x).scale
+    if swapped:
+        x, y, signs = y, x, signs[::-1]
+    assert x is not None and y is not None
+    first, second, third = _quantized(x), _quantized(y), _quantized(z)
+    bits = sum_bits(z.type.format)
+    half, other, last = sum_scales(first.scale, second.scale, third.scale, bits)
+    assert half == 0.5
+    bounds = activation_range(z.type, site.attributes["activation"])
+    numbers = [first.zero_point, second.zero_point, third.zero_point, *bounds]
+    numbers += [signs[0] << (bits - 1), signs[1], 1 << bits, 0, 0, 0, 0]
+    numbers += [*factor(other), *factor(last)]
+    p = site.constant(np.array(numbers, np.int64))
+    layout = site.constant(layout_of(x.type.shape, y.type.shape, z.type.shape))
+    return [Step(KERNELS[site.node.op, z.type.format], (x, y, z, layout, p))]
+
+
+@lowers(*[key for key in KERNELS if key[0] in SCALES])
 def lower_quantized(site: Site) -> list[Step]:
     """Lower to one loop whose parameters are the zero points, the range and the multipliers."""
     (x, y), (z,), op = site.inputs, site.outputs, site.node.op
     first, second, third = _quantized(x), _quantized(y), _quantized(z)
-    bits = SQUARE_BITS if op is squared_difference else sum_bits(z.type.format)
     bounds = activation_range(z.type, site.attributes.get("activation", "none"))
-    numbers = [first.zero_point, second.zero_point, third.zero_point, *bounds, 1 << bits]
-    numbers.append(-1 if op is sub else 1)
-    for real in SCALES[op](first.scale, second.scale, third.scale, bits):
+    numbers = [first.zero_point, second.zero_point, third.zero_point, *bounds]
+    numbers += [1 << SQUARE_BITS, 1]
+    for real in SCALES[op](first.scale, second.scale, third.scale, SQUARE_BITS):
         numbers += factor(real)
     assert len(numbers) == LENGTH
     p = site.constant(np.array(numbers, np.int64))
