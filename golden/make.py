@@ -20,7 +20,7 @@ from litegold.conformance.tables import CASES
 
 FOLDER = Path(__file__).parent
 LARGEST = 4096  # bytes of tensors that a vector may hold
-DRAWS = 40
+DRAWS = 15
 
 
 def draw(key: Any) -> Case:
