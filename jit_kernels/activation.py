@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..refimpl.activation import (
     tanh,
 )
 from .broadcast import layout_operand, pairwise
+from .exponential import exp32, tanh32
 from .kernel import F32, F64, I64, OK, S64, Kernel, kernel, share
 from .lookup import lower_by_table
 from .lowering import Site, Step, lowers
@@ -53,16 +53,16 @@ def f32_logistic(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
     """1 / (1 + exp(-x))."""
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
-        y[i] = np.float32(1) / (np.float32(1) + np.float32(math.exp(-x[i])))
+        y[i] = np.float32(1) / (np.float32(1) + exp32(-x[i]))
     return OK
 
 
 @kernel
 def f32_tanh(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
-    """The C library's."""
+    """By `tanh32`."""
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
-        y[i] = math.tanh(x[i])
+        y[i] = tanh32(x[i])
     return OK
 
 

@@ -11,6 +11,7 @@ from ..ir import Op
 from ..refimpl.unary import abs as abs_op
 from ..refimpl.unary import ceil, cos, exp, floor, log, neg, rsqrt, sin, sqrt, square
 from ..refimpl.unary import round as round_op
+from .exponential import exp32
 from .kernel import F32, I64, OK, S32, S64, Kernel, kernel, share
 from .lookup import lower_by_table, lower_from_zero_point
 from .lowering import Site, Step, lowers
@@ -117,10 +118,10 @@ def f32_rsqrt(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
 
 @kernel
 def f32_exp(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
-    """The C library's."""
+    """By `exp32`."""
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
-        y[i] = math.exp(x[i])
+        y[i] = exp32(x[i])
     return OK
 
 
