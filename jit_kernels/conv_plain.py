@@ -193,6 +193,55 @@ def f32_conv_transpose(
     return OK
 
 
+@kernel
+def q8_conv_transpose(
+    x: U8,
+    w: U8,
+    b: S32,
+    y: U8,
+    g: S64,
+    multiplier: S32,
+    shift: S32,
+    images: I64,
+    outputs: I64,
+    biased: I64,
+    x_flip: I64,
+    x_zero: I64,
+    w_flip: I64,
+    w_zero: I64,
+    low: I64,
+    high: I64,
+    y_zero: I64,
+    tid: I64,
+    threads: I64,
+) -> I64:
+    """The same in int32, requantized."""
+    height, width, ky, kx = g[0], g[1], g[3], g[4]
+    sy, sx, top, left, oh, ow, depth = g[5], g[6], g[7], g[8], g[11], g[12], g[13]
+    start, stop = share(images * height * width, tid, threads)
+    for place in range(start, stop):
+        j, line = place % width, place // width
+        image = line // height
+        i = line - image * height
+        for o in range(outputs):
+            acc = np.int64(b[o]) if biased else np.int64(0)
+            for p in range((i + top) % sy, min(ky, i + top + 1), sy):
+                row = (i + top - p) // sy
+                for q in range((j + left) % sx, min(kx, j + left + 1), sx):
+                    column = (j + left - q) // sx
+                    if row < oh and column < ow:
+                        at = ((image * oh + row) * ow + column) * depth
+                        of = ((o * ky + p) * kx + q) * depth
+                        for d in range(depth):
+                            value = (np.int64(x[at + d]) ^ x_flip) - x_zero
+                            acc += value * ((np.int64(w[of + d]) ^ w_flip) - w_zero)
+            scaled = (
+                scale_twice(np.int32(acc), np.int64(multiplier[o]), np.int64(shift[o])) + y_zero
+            )
+            y[place * outputs + o] = np.uint8(min(max(scaled, low), high) & 255)
+    return OK
+
+
 def steps_through(w: tuple[int, ...], depthwise: bool, channels: int) -> tuple[Array, int]:
     """Return steps through the weights by output, row, column, channel; outputs a group; and the depth."""
     if depthwise:
@@ -233,16 +282,34 @@ def lower_q8_plain(site: Site) -> list[Step]:
     return [Step(q8_conv_plain, (*places, *_counts(site), *codes, *end))]
 
 
-@lowers((conv2d_transpose, "f32"))
-def lower_f32_conv2d_transpose(site: Site) -> list[Step]:
-    """The convolution that it is the adjoint of has x for its output."""
+def _transposed(site: Site) -> tuple[tuple[Any, ...], tuple[int, int, bool]]:
+    """Return places and counts; the convolution that it is the adjoint of has x for its output."""
     x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]
     assert x is not None and w is not None
     b = site.inputs[3] if len(site.inputs) > 3 else None
     (n, *_, o), c = y.type.shape, x.type.shape[3]
     g = geometry(y.type.shape, w.type.shape[1:3], x.type.shape, site.attributes, c)
+    return (x, w, b, y, site.constant(g)), (n, o, b is not None)
+
+
+@lowers((conv2d_transpose, "f32"))
+def lower_f32_conv2d_transpose(site: Site) -> list[Step]:
+    """Plain loops."""
+    places, counts = _transposed(site)
     end = limits(site.attributes["activation"])
-    return [Step(f32_conv_transpose, (x, w, b, y, site.constant(g), n, o, b is not None, *end))]
+    return [Step(f32_conv_transpose, (*places, *counts, *end))]
+
+
+def lower_q8_conv2d_transpose(site: Site) -> list[Step]:
+    """Plain loops."""
+    x, w = site.inputs[0], site.inputs[1]
+    assert x is not None and w is not None
+    places, counts = _transposed(site)
+    multiplier, shift = fixed_channels(site, counts[1])
+    codes = (*byte_code(x.type), *byte_code(w.type))
+    end = ending(site, site.attributes["activation"])
+    tables = (site.constant(multiplier), site.constant(shift))
+    return [Step(q8_conv_transpose, (*places, *tables, *counts, *codes, *end))]
 
 
 def _known(site: Site) -> bool:
@@ -278,4 +345,7 @@ CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))(
         Lowering(lower_q8_depthwise, lambda s: _twice(s) and _single(s) and _known(s)),
         Lowering(lower_q8_plain, _twice),
     )
+)
+CPU.of((conv2d_transpose, "s8"), (conv2d_transpose, "u8"))(
+    (Lowering(lower_q8_conv2d_transpose, _twice),)
 )
