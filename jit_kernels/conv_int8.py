@@ -76,6 +76,7 @@ def q8_fully_connected(
     k: I64,
     n: I64,
     block: I64,
+    narrow: I64,
     flip: I64,
     x_zero: I64,
     low: I64,
@@ -84,7 +85,10 @@ def q8_fully_connected(
     tid: I64,
     threads: I64,
 ) -> I64:
-    """Y = requantize(X W + bias) with a float64 multiplier. Threads share the columns."""
+    """Y = requantize(X W + bias) with a float64 multiplier. Threads share the columns.
+
+    `narrow` weights are packed as int8: a layer of one row waits for its weights.
+    """
     first, last = share((n + PANEL - 1) // PANEL, tid, threads)
     pairs = (k + 1) // 2
     a = scratch + tid * block * 4 * pairs
@@ -94,7 +98,7 @@ def q8_fully_connected(
         for i in range(rows):
             widen_bytes(a + i * 4 * pairs, x + (start + i) * k, k, flip, x_zero)
         c = y + start * n
-        real_block(a, rows, w, pairs, n, first, last, table, c, n, low, high, y_zero)
+        real_block(a, rows, w, pairs, n, first, last, table, c, n, low, high, y_zero, narrow)
         start += rows
     return OK
 
@@ -250,11 +254,15 @@ def lower_q8_fully_connected(site: Site) -> list[Step]:
     m = x.type.size // k
     block = min(m, max(4, 65536 // k))
     packing, weights, table = _weights(site, 0, n, k, n)
+    narrow = w.type.dtype == np.int8 and not any(quants(site)[1].zero_point) and not packing
+    if narrow:
+        assert w.value is not None
+        weights = site.constant(pack_pairs(w.value.T.astype(np.int16)).astype(np.int8))
     scratch = site.scratch(site.threads * block * (k + 1) * 2)
     end = ending(site, site.attributes["activation"])
     step = Step(
         q8_fully_connected,
-        (x, weights, table, y, scratch, m, k, n, block, *byte_code(x.type), *end),
+        (x, weights, table, y, scratch, m, k, n, block, narrow, *byte_code(x.type), *end),
     )
     return [*packing, step]
 

@@ -86,17 +86,27 @@ class Requantizer:
 
 
 def sums_s16(
-    v: Vectors, a: Value, lda: Value, b: Value, pairs: Value, starts: list[Value], rows: int
+    v: Vectors,
+    a: Value,
+    lda: Value,
+    b: Value,
+    pairs: Value,
+    starts: list[Value],
+    rows: int,
+    kind: str = "s16",
 ) -> list[list[Value]]:
-    """Return starts + A B for some rows of A and a panel of B: int32 vectors by row."""
+    """Return starts + A B for some rows of A and a panel of B, of int16 or int8: int32 vectors by row."""
+    size = 2 if kind == "s16" else 1
     lines = [v.pointer(a, v.mul(lda, r)) for r in range(rows)]
     b, vectors = v.pointer(b), len(starts)
 
     def step(i: Value, *sums: Value) -> list[Value]:
         new = list(sums)
-        pair, line = v.mul(i, 4), v.mul(i, 8 * v.lanes)
-        at = [v.add(line, 4 * v.lanes * j) for j in range(vectors)]
-        weights = [v.load("s16", b, offset, 2 * v.lanes) for offset in at]
+        pair, line = v.mul(i, 4), v.mul(i, 4 * v.lanes * size)
+        at = [v.add(line, 2 * v.lanes * size * j) for j in range(vectors)]
+        weights = [v.load(kind, b, offset, 2 * v.lanes) for offset in at]
+        if kind == "s8":
+            weights = [v.widen(w, "s16", signed=True) for w in weights]
         for r, row in enumerate(lines):
             x = v.b.bitcast(v.repeat("s32", row, pair), weights[0].type)
             for j, w in enumerate(weights):
@@ -107,17 +117,17 @@ def sums_s16(
     return [acc[r * vectors : (r + 1) * vectors] for r in range(rows)]
 
 
-def s16_tile(rows: int, vectors: int, rounding: str) -> Tile:
+def s16_tile(rows: int, vectors: int, rounding: str, kind: str = "s16") -> Tile:
     """Return the tile of some rows and some vectors of columns, that rounds "twice" or as "real"."""
 
-    @tile(f"s16_gemm_{rows}x{vectors}_{rounding}")
+    @tile(f"{kind}_gemm_{rows}x{vectors}_{rounding}")
     def gemm(
         v: Vectors, a: I64, lda: I64, b: I64, pairs: I64, table: I64, c: I64, ldc: I64, columns: I64,
         low: I64, high: I64, zero: I64,
     ) -> None:  # fmt: skip
         """C[rows, columns] = requantize(A B + bias)."""
         starts = [v.load("s32", table, 4 * v.lanes * j) for j in range(vectors)]
-        acc = sums_s16(v, a, lda, b, pairs, starts, rows)
+        acc = sums_s16(v, a, lda, b, pairs, starts, rows, kind)
         requantize = Requantizer(v, rounding, low, high, zero)
         constants = [
             requantize.constants(table, 4 * v.lanes * j, 8 * v.lanes) for j in range(vectors)
@@ -153,6 +163,7 @@ def _hybrid_tile(rows: int) -> Tile:
 twice_all, twice_2, twice_1 = (s16_tile(r, 2, "twice") for r in (ROWS, 2, 1))
 twice_thin = s16_tile(ROWS, 1, "twice")
 real_4, real_1 = (s16_tile(r, 2, "real") for r in (4, 1))
+bytes_4, bytes_1 = (s16_tile(r, 2, "real", "s8") for r in (4, 1))
 hybrid_4, hybrid_1 = (_hybrid_tile(r) for r in (4, 1))
 
 
@@ -189,21 +200,27 @@ def twice_block(  # type: ignore[no-untyped-def]
 
 @inlined
 def real_block(  # type: ignore[no-untyped-def]
-    a, rows, b, pairs, n, first, last, table, c, ldc, low, high, zero
+    a, rows, b, pairs, n, first, last, table, c, ldc, low, high, zero, narrow
 ):
-    """As `twice_block`, with a float64 multiplier."""
+    """As `twice_block`, with a float64 multiplier; B may be int8 (`narrow`)."""
     line = 4 * pairs
     for p in range(first, last):
-        w, t = b + p * line * PANEL, table + p * WORDS * 4
+        w, t = b + p * (2 if narrow else 4) * pairs * PANEL, table + p * WORDS * 4
         columns = min(PANEL, n - p * PANEL)
         i = 0
         while i < rows:
             x, y = a + i * line, c + i * ldc + p * PANEL
             if rows - i >= 4:
-                real_4(x, line, w, pairs, t, y, ldc, columns, low, high, zero)
+                if narrow:
+                    bytes_4(x, line, w, pairs, t, y, ldc, columns, low, high, zero)
+                else:
+                    real_4(x, line, w, pairs, t, y, ldc, columns, low, high, zero)
                 i += 4
             else:
-                real_1(x, line, w, pairs, t, y, ldc, columns, low, high, zero)
+                if narrow:
+                    bytes_1(x, line, w, pairs, t, y, ldc, columns, low, high, zero)
+                else:
+                    real_1(x, line, w, pairs, t, y, ldc, columns, low, high, zero)
                 i += 1
 
 

@@ -88,7 +88,7 @@ def test_float_tile(lanes, part, k):
 
 
 @pytest.mark.parametrize("lanes", WIDTHS)
-@pytest.mark.parametrize("rounding", ["twice", "real"])
+@pytest.mark.parametrize("rounding", ["twice", "real", "bytes"])
 @pytest.mark.parametrize("part", [1, 5, 0])
 def test_integer_tile(lanes, rounding, part):
     columns, k = part or 2 * lanes, 23
@@ -96,7 +96,8 @@ def test_integer_tile(lanes, rounding, part):
     a = np.zeros((4, 24), np.int16)
     a[:, :k] = rng.integers(-255, 256, (4, k))
     b = np.zeros((24, 2 * lanes), np.int16)
-    b[:k, :columns] = rng.integers(-255, 256, (k, columns))
+    most = 127 if rounding == "bytes" else 255
+    b[:k, :columns] = rng.integers(-most, most + 1, (k, columns))
     packed = np.ascontiguousarray(b.reshape(12, 2, -1).swapaxes(1, 2))
     bias = rng.integers(-(2**31), 2**31, 2 * lanes).astype(np.int32)
     bias[::2] >>= 12
@@ -104,8 +105,9 @@ def test_integer_tile(lanes, rounding, part):
     real = 2.0 ** rng.uniform(-14, 2, 2 * lanes)
     table = np.zeros((4, 2 * lanes), np.int32)
     table[0] = bias
-    if rounding == "real":
-        each, rows = gemm_int8.real_4, 4
+    if rounding in ("real", "bytes"):
+        each, rows = gemm_int8.real_4 if rounding == "real" else gemm_int8.bytes_4, 4
+        packed = packed if rounding == "real" else packed.astype(np.int8)
         table[2:] = real.view(np.int32).reshape(2, -1)
         scaled = fixedpoint.scale_by_real(acc, real)
     else:
