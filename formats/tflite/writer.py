@@ -10,7 +10,7 @@ import flatbuffers
 import numpy as np
 import tflite
 
-from ...ir import Array, Graph, QuantParams, TensorType, UnsupportedError
+from ...ir import Array, Graph, InputError, QuantParams, TensorType, UnsupportedError
 from .options import write_options
 from .table import TFLITE_WRITER, TYPE_OF_FORMAT, TfliteRecord
 from .tensors import start_of
@@ -57,6 +57,10 @@ class _Writer:
         node = self.graph.nodes[position]
         if node.op not in TFLITE_WRITER:
             raise UnsupportedError(f"{node}: TFLite files cannot hold {node.op.__name__} yet")
+        named = {n for n in (*node.inputs, *node.outputs) if n is not None}
+        unknown = sorted(named - self.types.keys() - self.successors)
+        if unknown:
+            raise InputError(f"{node}: the graph declares no tensor {', '.join(unknown)}")
         try:
             record = TFLITE_WRITER[node.op](node, self.types)
         except UnsupportedError as error:
