@@ -41,7 +41,7 @@ def asymmetric(low, high):  # type: ignore[no-untyped-def]
     if low == high:
         return ONE, np.int64(0)
     a, b = np.float64(low), np.float64(high)
-    step = (b - a) / 255.0
+    step = np.float64(high - low) / 255.0  # the difference is rounded to float32
     nearer_low = 128.0 + abs(a / step) < 127.0 + abs(b / step)
     zero = half_away(-128.0 - a / step if nearer_low else 127.0 - b / step)
     return np.float32(step), np.int64(min(max(zero, -128.0), 127.0))
@@ -70,14 +70,14 @@ def hybrid_quantize(
             spread = max(-low, high)
             spread = np.float32(127) if spread == 0 else spread
             scale[image], zero[image] = spread / np.float32(127), 0
-            inverse, middle = np.float32(127) / spread, np.float32(0)
+            inverse, middle = np.float32(127) / spread, 0.0
         else:
             scale[image], zero[image] = asymmetric(low, high)
-            inverse, middle = ONE / scale[image], np.float32(zero[image])
+            inverse, middle = ONE / scale[image], np.float64(zero[image])
         least = -127.0 if centred else -128.0
         flat = low == high
         for i in range(size):
-            value = half_away(np.float64(middle + x[at + i] * inverse))
+            value = half_away(np.float64(x[at + i] * inverse)) + middle
             q[at + i] = np.int8(0) if flat else np.int8(min(max(value, least), 127.0))
     return OK
 

@@ -1,7 +1,8 @@
 """Quantization of float32 activations while a hybrid operator runs (float32 inputs, 8-bit weights).
 
-The ranges are those of each slice along the first axis. Every step is the float32 or float64 operation that TFLite's
-portable_tensor_utils.cc does there, so that the integers are the same.
+The ranges are those of each slice along the first axis. Every step is the float32 or float64 operation that TFLite
+does there (neon_tensor_utils.cc, which LiteRT runs on x86 too; its portable twin subtracts the range's ends in float64
+and adds the zero point before it rounds).
 """
 
 from __future__ import annotations
@@ -39,18 +40,19 @@ def quantize_asymmetric(x: F32) -> tuple[S8, F32, S32]:
     [[[-128, 127], [0, 0]], [1.0, 1.0], [-128, 0]]
     """
     rows = x.reshape(len(x), -1)
-    low = rows.min(axis=1, initial=0).astype(np.float64)
-    high = rows.max(axis=1, initial=0).astype(np.float64)
+    least: F32 = rows.min(axis=1, initial=0)
+    most: F32 = rows.max(axis=1, initial=0)
+    low, high = least.astype(np.float64), most.astype(np.float64)
     flat = low == high
-    step = np.where(flat, 1.0, (high - low) / 255.0)
+    step = np.where(flat, 1.0, (most - least).astype(np.float64) / 255.0)
     from_low, from_high = -128.0 - low / step, 127.0 - high / step
     nearer_low = 128.0 + np.abs(low / step) < 127.0 + np.abs(high / step)
     zero = np.clip(round_half_away(np.where(nearer_low, from_low, from_high)), -128, 127)
     zero_point = np.where(flat, 0, zero).astype(np.int32)
     scale = step.astype(np.float32)
     inverse = np.float32(1) / scale
-    scaled = zero_point.astype(np.float32)[:, None] + rows * inverse[:, None]
-    q = np.where(flat[:, None], 0, np.clip(round_half_away(scaled), -128, 127))
+    whole = round_half_away(rows * inverse[:, None]) + zero_point[:, None]
+    q = np.where(flat[:, None], 0, np.clip(whole, -128, 127))
     return q.astype(np.int8).reshape(x.shape), scale, zero_point
 
 

@@ -210,13 +210,13 @@ def asymmetric(values: list[float]) -> tuple[list[int], float]:
     low, high = min([0.0, *values]), max([0.0, *values])
     if low == high:
         return [0] * len(values), 1.0
-    step = (high - low) / 255
+    step = f32(high - low) / 255
     nearer_low = 128 + abs(low / step) < 127 + abs(high / step)
     zero = half_away(-128 - low / step if nearer_low else 127 - high / step)
     zero = min(max(zero, -128), 127)
     scale = f32(step)
     inverse = f32(1 / scale)
-    whole = [half_away(f32(zero + f32(v * inverse))) for v in values]
+    whole = [half_away(f32(v * inverse)) + zero for v in values]
     return [min(max(q, -128), 127) - zero for q in whole], scale
 
 
