@@ -78,7 +78,7 @@ def nearest(value: Any, dtype: np.dtype[Any]) -> Any:
         except OverflowError:
             return dtype.type(math.inf if true > 0 else -math.inf)
         near = dtype.type(double)
-        if true == double or not np.isfinite(near) or near == double:
+        if true == double or not np.isfinite(near) or float(near) == double:
             return near
         other = np.nextafter(near, dtype.type(math.copysign(math.inf, double - float(near))))
         middle = (float(near) + float(other)) / 2
