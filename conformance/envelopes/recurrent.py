@@ -46,7 +46,7 @@ class Off:
         """Bound the magnitude that the implementation's value may have."""
         return np.abs(self.value) + self.error
 
-    def boxed(self, value: F64, error: F64, where: F64 | bool = True) -> Off:
+    def boxed(self, value: F64, error: F64, where: Array | bool = True) -> Off:
         """Return `value` with the whole error in the box, where that is asked for; this elsewhere."""
         lines = np.where(np.expand_dims(np.broadcast_to(where, value.shape), 1), 0.0, self.lines)
         return Off(np.where(where, value, self.value), lines, np.where(where, error, self.box))

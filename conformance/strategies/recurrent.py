@@ -46,7 +46,7 @@ class Layout:
         }
         if name in whole:
             return whole[name]
-        kind, gate = name
+        kind, gate = name[0], name[1:]
         given = {"p": self.peephole, "n": self.normalized}.get(kind, True)
         if not given or (gate == "i" and self.coupled):
             return None
