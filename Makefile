@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test quick lint long wheel-check clean
+.PHONY: demo test quick lint long clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,10 +24,10 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -q -m 'not long'
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not long'
 
 quick: lint
-	$(BIN)/python -m pytest -q -m 'not long and not slow' tests
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not long and not slow' tests
 
 long: $(READY)
 	$(BIN)/python -m pytest -q -m long

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import os
 import re
 import zipfile
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 import litegold as lg
+from litegold.cli import screen
 from litegold.conformance.engines.litert import LiteRT
 from litegold.ir import Array
 
@@ -109,14 +108,14 @@ def main() -> None:
     options = parser.parse_args()
     results = [measure(row, options.samples) for row in ROWS]
     if options.json:
-        print(json.dumps(results, indent=1))
+        screen.emit_json(results)
     else:
         table = Table(title="right answers")
         for heading in ("model", "samples", "litegold", "litert", "differ", "allowed"):
             table.add_column(heading)
         for result in results:
             table.add_row(*map(str, result.values()))
-        Console().print(table)
+        screen.out.print(table)
     raise SystemExit(any(int(str(r["differ"])) > int(str(r["allowed"])) for r in results))
 
 
