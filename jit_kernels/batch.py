@@ -59,10 +59,10 @@ class _Child:
 
     def ask(self, kernel: Kernel, symbol: str) -> None:
         self.kernel, self.since, self.received = kernel, time.monotonic(), b""
-        module, function = kernel.name.split(":")
+        function = kernel.function
         request = {
-            "module": module, "function": function, "file": kernel.file, "symbol": symbol,
-            "abi": list(kernel.abi), "sources": module_digest(kernel.file),
+            "module": function.__module__, "function": function.__qualname__, "file": kernel.file,
+            "symbol": symbol, "abi": list(kernel.abi), "sources": module_digest(kernel.file),
         }  # fmt: skip
         assert self.process.stdin
         try:

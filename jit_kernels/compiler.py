@@ -123,7 +123,7 @@ def compile_kernel(function: Any, abi: list[str], symbol: str) -> bytes:
 
 
 def _function(module: str, name: str, file: str) -> Any:
-    """Find the kernel by its module's name, or by its file where that cannot be imported."""
+    """Find the function of a kernel or family by its module's name, or by its file where that cannot be imported."""
     try:
         if module == "__main__":
             raise ModuleNotFoundError(module)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 # Parameter annotations of kernels: pointers to elements, and scalars.
 F16: TypeAlias = Any
@@ -30,6 +30,9 @@ U64: TypeAlias = Any
 BOOL: TypeAlias = Any
 I64: TypeAlias = int
 F64: TypeAlias = float
+# Pointers that a kernel family has for each of its types: to the type, to the first and the second of two.
+T: TypeAlias = Any
+R: TypeAlias = Any
 
 OK = 0
 INDEX_OUT_OF_RANGE = 1
@@ -46,25 +49,31 @@ CODES = {
 class Kernel:
     """A function that can be compiled to `int64 name(args, tid, threads)`.
 
-    `function` must live in an importable module, under its own name: the compiler finds it there.
+    `function` must live in an importable module, under its own name: the compiler finds it there. `types`
+    are what T and R in its annotations stand for.
     """
 
     __name__: str
 
-    def __init__(self, function: Callable[..., int]) -> None:
+    def __init__(self, function: Callable[..., int], *types: str) -> None:
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
         self.function = function
+        self.types = types
+        self.__name__ = "_".join([*types, function.__name__])
         names = list(inspect.signature(function).parameters)
         if names[-2:] != ["tid", "threads"]:
             raise TypeError(f"{function.__name__}: the last two parameters are tid and threads")
         self.parameters = tuple(names[:-2])
         # With `from __future__ import annotations` these are the spelled names: "F32", "I64", ...
-        self.abi = tuple(str(function.__annotations__[name]) for name in self.parameters)
+        spelled = [str(function.__annotations__[name]) for name in self.parameters]
+        meant = dict(zip("TR", map(str.upper, types), strict=False))
+        self.abi = tuple(meant.get(kind, kind) for kind in spelled)
 
     @property
     def name(self) -> str:
-        """The kernel's identity: module and function."""
-        return f"{self.function.__module__}:{self.function.__qualname__}"
+        """The kernel's identity: module and function, and its types in a family."""
+        types = f"[{', '.join(self.types)}]" if self.types else ""
+        return f"{self.function.__module__}:{self.function.__qualname__}{types}"
 
     @property
     def file(self) -> str:
@@ -72,12 +81,35 @@ class Kernel:
         return self.function.__code__.co_filename
 
     def __repr__(self) -> str:
-        return f"<kernel {self.function.__name__}>"
+        return f"<kernel {self.__name__}>"
 
 
 def kernel(function: Callable[..., int]) -> Kernel:
     """Declare a kernel; it is compiled when a plan first needs it, and kept on disk."""
     return Kernel(function)
+
+
+Types = TypeVar("Types", str, tuple[str, str])
+
+
+class KernelFamily(dict[Types, Kernel], Generic[Types]):
+    """The kernels that one function makes, by the types that they are for."""
+
+    def __init__(self, function: Callable[..., int], choices: tuple[Types, ...]) -> None:
+        for types in choices:
+            self[types] = Kernel(function, *((types,) if isinstance(types, str) else types))
+        self.function = function
+
+
+def kernel_family(*choices: Types) -> Callable[[Callable[..., int]], KernelFamily[Types]]:
+    """Declare one function as a kernel for each of some element types, or for each of some pairs of them.
+
+    >>> @kernel_family("s8", "f32")
+    ... def copy(x: T, y: T, count: I64, tid: I64, threads: I64) -> I64: ...
+    >>> copy["s8"].abi
+    ('S8', 'S8', 'I64')
+    """
+    return lambda function: KernelFamily(function, choices)
 
 
 class Inlined:

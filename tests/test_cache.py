@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from litegold.jit_kernels import batch, cache, loading
@@ -17,12 +18,18 @@ SOURCE = """
 from __future__ import annotations
 import os, time
 import numpy as np
-from litegold.jit_kernels.kernel import F32, F64, I64, OK, emitted, kernel
+from litegold.jit_kernels.kernel import F32, F64, I64, OK, R, T, emitted, kernel, kernel_family
 
 @kernel
 def f32_axpy(x: F32, y: F32, count: I64, a: F64, tid: I64, threads: I64) -> I64:
     for i in range(count):
         y[i] = y[i] + x[i] * np.float32(a)
+    return OK
+
+@kernel_family(("u8", "f32"), ("f32", "u8"), ("u8", "s64"))
+def halved(x: T, y: R, count: I64, tid: I64, threads: I64) -> I64:
+    for i in range(count):
+        y[i] = x[i] / 2
     return OK
 
 @emitted("I64()")
@@ -128,6 +135,24 @@ def test_a_second_process_finds_the_kernel_and_does_not_load_numba(warm: Path) -
     (path,) = objects(warm)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_kernels_of_a_family_are_for_their_types(
+    kernels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITEGOLD_CACHE", str(tmp_path))
+    places = loading.addresses(kernels.halved.values())
+    assert len(set(places)) == len(objects(tmp_path)) == 3
+    assert kernels.halved["u8", "s64"].name == "kernels_of_the_test:halved[u8, s64]"
+    assert {p.stem.rsplit("_", 1)[0] for p in objects(tmp_path)} == {
+        "u8_f32_halved", "f32_u8_halved", "u8_s64_halved"
+    }  # fmt: skip
+    dtypes = {"u8": np.uint8, "s64": np.int64, "f32": np.float32}
+    for (first, second), kernel in kernels.halved.items():
+        x, y = np.array([3, 200, 7], dtypes[first]), np.zeros(3, dtypes[second])
+        block = np.array([x.ctypes.data, y.ctypes.data, 3], np.int64)
+        assert loading.callable_of(kernel)(block.ctypes.data, 0, 1) == 0
+        assert y.tolist() == (x / 2).astype(y.dtype).tolist()
 
 
 def flip(content: bytes, at: int) -> bytes:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from litegold.conformance.judge import expected, judge_case
 from litegold.conformance.tables import CASES
-from litegold.jit_kernels.kernel import Kernel
+from litegold.jit_kernels.kernel import Kernel, KernelFamily
 from litegold.jit_kernels.loading import addresses
 from litegold.jit_kernels.lowering import CPU
 from litegold.runtime import Session
@@ -28,7 +28,9 @@ def key_id(key):
 def compiled():
     """Compile all kernels at once: two at a time, and what is on disk not at all."""
     modules = [m for n, m in sorted(sys.modules.items()) if n.startswith("litegold.jit_kernels.")]
-    addresses(dict.fromkeys(v for m in modules for v in vars(m).values() if isinstance(v, Kernel)))
+    found = [v for m in modules for v in vars(m).values()]
+    members = [k for v in found if isinstance(v, KernelFamily) for k in v.values()]
+    addresses(dict.fromkeys([*members, *(v for v in found if isinstance(v, Kernel))]))
 
 
 def check(case):
