@@ -14,6 +14,8 @@ import pytest
 from litegold.jit_kernels import batch, cache, loading
 from litegold.jit_kernels.batch import CompileError, compile_batch
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 SOURCE = """
 from __future__ import annotations
 import os, time

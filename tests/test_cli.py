@@ -19,6 +19,8 @@ from litegold.refimpl.shape import reshape
 from litegold.refimpl.softmax import softmax
 from litegold.train.models.digits import filter_features, with_head
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 
 def litegold(*arguments, code=0):
     ran = subprocess.run(

@@ -20,6 +20,8 @@ from litegold.refimpl.conv import conv2d, conv2d_transpose, depthwise_conv2d
 from litegold.refimpl.matmul import fully_connected
 from litegold.runtime import Session
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 OPERATORS = (conv2d, depthwise_conv2d, conv2d_transpose, fully_connected)
 KEYS = [key for key in CPU if key[0] in OPERATORS and key in CASES]
 FAST = settings(

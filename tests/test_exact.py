@@ -9,6 +9,8 @@ from litegold.conformance.judge import expected, judge, node_bounds
 from litegold.conformance.second import exact
 from litegold.conformance.tables import CASES
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 KEYS = sorted(CASES, key=lambda key: (key[0].__name__, key[1]))
 # The reference adds in float64: what its envelope says for float32, made smaller by this.
 FLOAT64_SHARE = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)

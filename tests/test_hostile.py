@@ -38,6 +38,8 @@ from litegold.refimpl.join import split, unpack
 from litegold.refimpl.shape import reshape, squeeze
 from litegold.refimpl.window import pad, tile
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("LITEGOLD_DATA", ROOT.parent / "shared"))
 MODELS = [

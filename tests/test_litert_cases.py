@@ -16,6 +16,8 @@ from litegold.formats.tflite.table import TFLITE_WRITER
 from litegold.ir import UnsupportedError
 from litegold.runtime.interpreter import interpret
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 KEYS = sorted(
     (key for key in CASES if key[0] in TFLITE_WRITER), key=lambda key: (key[0].__name__, key[1])
 )

@@ -16,6 +16,8 @@ from litegold.jit_kernels.loading import addresses
 from litegold.jit_kernels.lowering import CPU
 from litegold.runtime import Session
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 KEYS = sorted((k for k in CPU if k in CASES), key=lambda key: (key[0].__name__, key[1]))
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 

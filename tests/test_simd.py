@@ -17,6 +17,8 @@ from litegold.jit_kernels.kernel import I64
 from litegold.jit_kernels.simd import Tile, Vectors, tile
 from litegold.quant import fixedpoint
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 WIDTHS = (4, 8, 16)
 
 
