@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, InputError
+from ..ir import Array, Graph, InputError, UnsupportedError, format_of
+from ..runtime.interpreter import initial_states
 from ..runtime.session import Session
 from .engines.litert import LiteRT
+from .engines.onnxruntime import OnnxRuntime
 from .inputs import random_feeds
 from .judge import Verdict
 from .layers import Layer, judge_layers, next_states, seen_by_index
+from .onnx_runs import onnx_run
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
 @dataclass
 class Row:
-    """The verdict on one tensor, the worst over all inputs."""
+    """The verdict on one tensor, the worst over all inputs; a `reason` without a verdict is `compared=False`."""
 
     tensor: str
     operator: str
@@ -31,6 +34,7 @@ class Row:
     bound: float = 0.0
     ok: bool = True
     reason: str = ""
+    compared: bool = True
 
     def add(self, verdict: Verdict) -> None:
         """Take in the verdict on one more input: a failure beats all, else the nearest to its bound."""
@@ -86,20 +90,22 @@ def check(
     Inputs: `feeds`, one dict of arrays by input name or several; without them `runs` random ones. Stateful
     networks start from their initial state and carry it from one to the next.
     With `against="litert"` LiteRT's reference kernels are checked in place of the plan; `model` is then the
-    file that they run.
+    file that they run. With `against="onnxruntime"` it is onnxruntime, on what ONNX can say of the network; the
+    other tensors' rows tell why they are not compared.
 
     Raises:
         InputError: unknown engine, or feeds that do not fit.
-        UnsupportedError: operators are missing; all are named.
+        UnsupportedError: operators are missing; all are named. Or ONNX can say nothing of the network.
     """
     batches = _batches(graph, feeds, runs, seed)
     report = Report(graph.name, against or "jit", len(batches))
+    reasons: dict[str, str] = {}
     if against is None:
         seen = _plan_tensors(graph, batches, threads, report, progress)
     elif against == "litert":
         seen = _litert_tensors(graph, batches, model)
     elif against == "onnxruntime":
-        raise InputError(f"{graph.name or 'the model'}: onnxruntime runs ONNX files; this is none")
+        seen, reasons = _onnx_tensors(graph, batches, progress)
     else:
         raise InputError(f"--against {against}: one of litert, onnxruntime")
     rows: dict[str, Row] = {}
@@ -108,7 +114,7 @@ def check(
         for j, layer in enumerate(judge_layers(graph, tensors)):
             progress(layer.tensor, i * len(graph.nodes) + j, total)
             rows.setdefault(layer.tensor, _row(graph, layer)).add(layer.verdict)
-    report.rows = list(rows.values())
+    report.rows = _with_left_out(graph, rows, reasons)
     return report
 
 
@@ -165,6 +171,44 @@ def _litert_tensors(
         seen.append({**seen_by_index(graph, tensors, states), **feeds})
         states = next_states(graph, seen[-1])
     return seen
+
+
+def _onnx_tensors(
+    graph: Graph, batches: Sequence[Mapping[str, Array]], progress: Progress
+) -> tuple[list[dict[str, Array]], dict[str, str]]:
+    """Run what ONNX can say in onnxruntime; return its tensors, and why others are not among them."""
+    seen: list[dict[str, Array]] = []
+    reasons: dict[str, str] = {}
+    states = initial_states(graph)
+    if not OnnxRuntime.available():
+        raise UnsupportedError("onnxruntime is not installed: pip install onnxruntime")
+    with OnnxRuntime() as engine:
+        for i, feeds in enumerate(batches):
+            progress("running onnxruntime", i, len(batches))
+            computed, values, why = onnx_run(engine, graph, feeds, states)
+            seen.append({**computed, **feeds, **states})
+            reasons |= why
+            states = next_states(graph, values)
+    compared = {name for tensors in seen for name in tensors}
+    if all(name not in compared for node in graph.nodes for name in node.outputs):
+        said = "; ".join(dict.fromkeys(reasons.values())) or "it has no operators"
+        raise UnsupportedError(f"nothing to compare with onnxruntime: {said}")
+    return seen, reasons
+
+
+def _with_left_out(graph: Graph, rows: Mapping[str, Row], reasons: Mapping[str, str]) -> list[Row]:
+    """Return all rows in the order of the network, those too that say why there is no verdict."""
+    every = []
+    for node in graph.nodes:
+        for name in node.outputs:
+            if name in rows:
+                every.append(rows[name])
+            elif name in reasons:
+                types = tuple(graph.tensors.get(n) if n else None for n in node.inputs)
+                row = _row(graph, Layer(node, format_of(node.op, types), name, Verdict(True), True))
+                row.compared, row.reason = False, f"not compared: {reasons[name]}"
+                every.append(row)
+    return every
 
 
 def _row(graph: Graph, layer: Layer) -> Row:

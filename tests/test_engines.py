@@ -11,6 +11,8 @@ from litegold.conformance.engines.litert import EngineError, LiteRT
 from litegold.conformance.engines.onnxruntime import OnnxRuntime, with_intermediates
 from litegold.conformance.engines.timing import interleave
 
+pytestmark = pytest.mark.slow  # not in make quick
+
 SHARED = Path(os.environ.get("LITEGOLD_DATA", Path(__file__).parents[2] / "shared"))
 TFLITE = SHARED / "models/tflite/mslite_ops/abs.tflite"
 ONNX = SHARED / "models/onnx/resnet20_cifar10.onnx"
@@ -55,12 +57,12 @@ def test_a_stopped_child_times_out():
 @pytest.mark.skipif(not ONNX.exists(), reason="no shared models (LITEGOLD_DATA)")
 def test_onnx_intermediates_do_not_change_the_outputs():
     feeds = {"input": np.linspace(-1, 1, 3072, dtype=np.float32).reshape(1, 3, 32, 32)}
-    whole = OnnxRuntime(ONNX.read_bytes())
-    feeds = {whole.session.get_inputs()[0].name: next(iter(feeds.values()))}
-    plain = OnnxRuntime(ONNX.read_bytes(), intermediates=False)
-    values = whole.run(feeds)
+    model = ONNX.read_bytes()
+    with OnnxRuntime() as engine:
+        values = engine.run(with_intermediates(model), feeds)
+        plain = engine.run(model, feeds, fuse=True)
     assert len(values) > 50
-    for name, y in plain.run(feeds).items():
+    for name, y in plain.items():
         assert y.shape == values[name].shape and np.argmax(y) == np.argmax(values[name])
 
 

@@ -1,32 +1,18 @@
-"""LiteRT as a judged or judging engine, in a child process: its crashes and hangs stay there."""
+"""LiteRT as a judged or judging engine, in a child process."""
 
 from __future__ import annotations
 
-import importlib.util
-import socket
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
-from ...ir import Array, LitegoldError
+from ...ir import Array
+from .child import Child, EngineError
 
-WORKER = Path(__file__).with_name("litert_worker.py")
-
-
-class EngineError(LitegoldError):
-    """Another engine refused a model, crashed or did not answer in time."""
+__all__ = ["EngineError", "LiteRT"]
 
 
-def available() -> bool:
-    """Whether LiteRT is installed; does not import it."""
-    return importlib.util.find_spec("ai_edge_litert") is not None
-
-
-class LiteRT:
+class LiteRT(Child):
     """A persistent child process that runs TFLite models.
 
     Attributes:
@@ -36,15 +22,18 @@ class LiteRT:
         timeout: seconds after which a request counts as hung and the child is ended.
     """
 
+    name = "LiteRT"
+    package = "ai-edge-litert"
+    worker = Path(__file__).with_name("litert_worker.py")
+
     def __init__(
         self,
         resolver: Literal["reference", "builtin", "default"] = "reference",
         threads: int = 1,
         timeout: float = 120.0,
     ) -> None:
-        self.resolver, self.threads, self.timeout = resolver, threads, timeout
-        self._child: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        super().__init__(timeout)
+        self.resolver, self.threads = resolver, threads
 
     def run(
         self,
@@ -67,59 +56,5 @@ class LiteRT:
             "resolver": self.resolver,
             "threads": self.threads,
         }
-        ok, answer = self._ask(request)
-        if not ok:
-            raise EngineError(f"LiteRT refuses: {answer}")
+        answer: list[dict[int, Array]] = self.ask(request)
         return answer
-
-    def _ask(self, request: dict[str, Any]) -> tuple[bool, Any]:
-        if self._connection is None:
-            self._start()
-        assert self._connection is not None
-        try:
-            self._connection.send(request)
-            if not self._connection.poll(self.timeout):
-                self.close()
-                raise EngineError(f"LiteRT gave no answer in {self.timeout} s")
-            return self._connection.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            code = self._child.wait(10) if self._child else None
-            self.close()
-            raise EngineError(f"LiteRT crashed (exit code {code})") from None
-
-    def _start(self) -> None:
-        if not available():
-            raise EngineError("LiteRT is not installed: pip install ai-edge-litert")
-        ours, theirs = socket.socketpair()
-        # -P keeps this folder, whose module names are those of engines, off the child's path
-        self._child = subprocess.Popen(
-            [sys.executable, "-P", str(WORKER), str(theirs.fileno())],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
-        self._connection = Connection(ours.detach())
-
-    def close(self) -> None:
-        """End the child; the next request starts a new one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-            self._child = None
-
-    def __enter__(self) -> LiteRT:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()

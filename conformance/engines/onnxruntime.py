@@ -1,4 +1,4 @@
-"""onnxruntime as a peer: outputs and intermediates of an ONNX file, on the CPU.
+"""onnxruntime as a judged engine, in a child process: outputs and intermediates of ONNX files, on the CPU.
 
 An ONNX file is a protobuf message, and messages that follow one another merge: appending one that
 holds graph outputs makes every intermediate an output, without a parser of the whole format.
@@ -6,11 +6,13 @@ holds graph outputs makes every intermediate an output, without a parser of the 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
 
 from ...ir import Array
-from .litert import EngineError
+from .child import Child, EngineError
 
 # Field numbers of onnx.proto3: ModelProto.graph, GraphProto.node, NodeProto.output,
 # GraphProto.output, ValueInfoProto.name.
@@ -18,38 +20,36 @@ GRAPH, NODE, NODE_OUTPUT, GRAPH_OUTPUT, NAME = 7, 1, 2, 12, 1
 LENGTH_DELIMITED = 2
 
 
-def available() -> bool:
-    """Whether onnxruntime is installed; does not import it."""
-    return importlib.util.find_spec("onnxruntime") is not None
+class OnnxRuntime(Child):
+    """A persistent child process that runs ONNX models.
 
+    Attributes:
+        threads: onnxruntime's own threads.
+        timeout: seconds after which a request counts as hung and the child is ended.
+    """
 
-class OnnxRuntime:
-    """One ONNX model; with `intermediates`, its nodes' outputs are kept and no node is fused away."""
+    name = "onnxruntime"
+    package = "onnxruntime"
+    worker = Path(__file__).with_name("onnxruntime_worker.py")
 
-    def __init__(self, model: bytes, threads: int = 1, intermediates: bool = True) -> None:
-        if not available():
-            raise EngineError("onnxruntime is not installed: pip install onnxruntime")
-        import onnxruntime as ort
+    def __init__(self, threads: int = 1, timeout: float = 120.0) -> None:
+        super().__init__(timeout)
+        self.threads = threads
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        if intermediates:
-            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-            model = with_intermediates(model)
-        try:
-            self.session = ort.InferenceSession(model, options, ["CPUExecutionProvider"])
-        except Exception as error:  # its exceptions share no base class but this
-            raise EngineError(f"onnxruntime refuses: {error}") from error
-        self.outputs = [o.name for o in self.session.get_outputs()]
+    def run(
+        self, model: bytes, feeds: Mapping[str, Array], *, fuse: bool = False
+    ) -> dict[str, Array]:
+        """Run `model` on arrays by input name and return its outputs by name.
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the outputs, and the intermediates if they are kept, by name."""
-        try:
-            values = self.session.run(None, dict(feeds))
-        except Exception as error:
-            raise EngineError(f"onnxruntime refuses: {error}") from error
-        return dict(zip(self.outputs, values, strict=True))
+        With `fuse` it is optimized as users have it; otherwise each node runs as it stands in the file.
+        """
+        request = {
+            "model": bytes(model),
+            "feeds": {n: np.asarray(a) for n, a in feeds.items()},
+            "fuse": fuse,
+        }
+        answer: dict[str, Array] = self.ask({**request, "threads": self.threads})
+        return answer
 
 
 def with_intermediates(model: bytes) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from ..conformance.check import Report
+from ..conformance.check import Report, Row
 from ..conformance.check import check as check_graph
 from ..face import load
 from ..media import feed
@@ -58,6 +59,10 @@ def check(
         raise typer.Exit(1)
 
 
+def _reason(row: Row) -> str:
+    return row.reason
+
+
 def show(report: Report) -> None:
     """Print a row a tensor, then the sum."""
     table = Table(title=f"{report.model}: {report.subject}, {report.runs} inputs", expand=True)
@@ -73,13 +78,20 @@ def show(report: Report) -> None:
         worst = f"{row.worst:.1e}" if row.worst else "0"
         shape = "x".join(map(str, row.shape)) or "scalar"
         verdict = "[green]ok" if row.ok else "[red]WRONG"
+        if not row.compared:
+            worst = bound = verdict = "-"
         table.add_row(str(i), row.tensor, row.operator, row.format, shape, worst, bound, verdict)
     screen.out.print(table)
     for row in report.rows:
         if not row.ok:
             screen.out.print(f"{row.tensor} ({row.node}): {row.reason}", style="red", markup=False)
     wrong = sum(not row.ok for row in report.rows)
+    left_out = [row for row in report.rows if not row.compared]
+    for reason, rows in groupby(sorted(left_out, key=_reason), _reason):
+        screen.out.print(f"{len([*rows])} {reason}", style="dim", markup=False)
     line = f"{len(report.rows)} tensors, {wrong} wrong"
+    if left_out:
+        line += f", {len(left_out)} not compared"
     if report.outputs_ok is not None:
         line += "; outputs with memory reused: " + ("same bits" if report.outputs_ok else "DIFFER")
     screen.out.print(line, style="green" if report.ok else "red")

@@ -1,0 +1,33 @@
+"""Normalisations, step by step: those of ONNX are defined otherwise."""
+
+from __future__ import annotations
+
+from ...refimpl.norm import LEAST_NORM, l2_normalization, local_response_normalization
+from .table import ONNX_WRITER, OnnxSite
+
+
+@ONNX_WRITER.of(l2_normalization)
+def write_l2_normalization(site: OnnxSite) -> str:
+    """Divide by the length, where LpNormalization knows no least one."""
+    x = site.input(0)
+    length = site.emit("ReduceL2", x, site.whole([-1]))
+    least = site.emit("Max", length, site.constant(LEAST_NORM, "f"))
+    return site.clamped(site.emit("Div", x, least), site.attribute("activation"))
+
+
+@ONNX_WRITER.of(local_response_normalization)
+def write_lrn(site: OnnxSite) -> str:
+    """Add up shifted squares: the window has an even number of channels, for which LRN has no word."""
+    x, radius, (*_, channels) = site.input(0), site.attribute("radius"), site.type().shape
+    bias, alpha, beta = (site.constant(site.attribute(n), "f") for n in ("bias", "alpha", "beta"))
+    reach = min(radius, channels)
+    sides = [0, 0, 0, reach, 0, 0, 0, reach]
+    padded = site.emit("Pad", site.emit("Mul", x, x), site.whole(sides))
+    last = site.whole([-1])
+    shifted = [
+        site.emit("Slice", padded, site.whole([k]), site.whole([k + channels]), last)
+        for k in range(2 * reach)
+    ]
+    energy = site.emit("Sum", *shifted) if shifted else site.constant(0, "f")
+    base = site.emit("Add", bias, site.emit("Mul", alpha, energy))
+    return site.emit("Mul", x, site.emit("Pow", base, site.emit("Neg", beta)))

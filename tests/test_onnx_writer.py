@@ -1,0 +1,249 @@
+"""Nodes written as ONNX, run by onnxruntime and judged; and `check` against onnxruntime."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from litegold.conformance.check import check
+from litegold.conformance.engines.onnxruntime import EngineError, OnnxRuntime
+from litegold.conformance.judge import bounds, expected, judge
+from litegold.conformance.tables import CASES, ENVELOPE
+from litegold.formats import load, onnx, tflite
+from litegold.formats.onnx.table import ONNX_WRITER
+from litegold.ir import Graph, Node, QuantParams, TensorType, UnsupportedError
+from litegold.quant.rule import INT8
+from litegold.refimpl.activation import logistic, tanh
+from litegold.refimpl.binary import mul
+from litegold.refimpl.cast import dequantize, quantize
+from litegold.refimpl.conv import conv2d, depthwise_conv2d
+from litegold.refimpl.matmul import fully_connected
+from litegold.refimpl.pool import max_pool2d
+from litegold.refimpl.reduce import mean, reduce_prod
+from litegold.refimpl.reduce import sum as sum_op
+from litegold.refimpl.resize import resize_nearest_neighbor
+from litegold.refimpl.softmax import softmax
+from litegold.refimpl.sort import unique
+
+SHARED = Path(os.environ.get("LITEGOLD_DATA", Path(__file__).parents[2] / "shared"))
+MODELS = SHARED / "models/tflite"
+FLOAT_MODELS = [
+    "mlperf_tiny/pretrainedResnet.tflite",
+    "mlperf_tiny/vww_96_float.tflite",
+    "tflm/magic_wand.tflite",
+]
+# onnxruntime has no kernel for these types, or sums int64 in float64.
+NOT_THERE = {
+    (unique, "s32"),
+    *((resize_nearest_neighbor, form) for form in ("bool", "s64")),
+    *((op, "s64") for op in (mean, reduce_prod, sum_op)),
+}
+
+
+def plain_keys(formats):
+    keys = (k for k in CASES if k[1] in formats and k[0] in ONNX_WRITER and k not in INT8)
+    return sorted(set(keys) - NOT_THERE, key=lambda key: (key[0].__name__, key[1]))
+
+
+def key_id(key):
+    return f"{key[0].__name__}-{key[1]}"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with OnnxRuntime(timeout=30) as child:
+        yield child
+
+
+def allowed(case, want):
+    """Return the bounds of a case, widened where onnxruntime is known to be further off."""
+    found = bounds(case, want)
+    if case.op is logistic:  # a rational function: right to some roundings of 1, not of y
+        return tuple(np.maximum(b, ENVELOPE[logistic](np.float32(15))) for b in found)
+    if case.op is tanh:  # another, whose products lose digits where they are subnormal
+        return tuple(np.maximum(b, np.finfo(np.float32).tiny) for b in found)
+    return found
+
+
+def check_case(engine, case, tally):
+    want, node = expected(case), case.graph().nodes[0]
+    types = {n: t for n, t in zip(node.inputs, case.types, strict=True) if n}
+    types |= {n: TensorType.of(w) for n, w in zip(node.outputs, want, strict=True)}
+    args = dict(zip(node.inputs, case.args, strict=True))
+    try:
+        model, inputs = onnx.write([node], types)
+    except UnsupportedError as error:
+        tally[str(error)] += 1
+        return
+    got = engine.run(model, {name: args[name] for name in inputs})
+    for name, w, bound in zip(node.outputs, want, allowed(case, want), strict=True):
+        verdict = judge(got[name], w, bound)
+        assert verdict, f"onnxruntime has {verdict.reason}\n{case}"
+    tally["run"] += 1
+
+
+def check_key(engine, key, count):
+    tally = Counter()
+
+    @settings(
+        max_examples=count, derandomize=True, deadline=None, suppress_health_check=[*HealthCheck]
+    )
+    @given(case=CASES[key])
+    def body(case):
+        check_case(engine, case, tally)
+
+    body()
+    assert tally["run"] * 2 >= tally.total(), tally
+
+
+@pytest.mark.parametrize("key", plain_keys({"f32"}), ids=key_id)
+def test_onnxruntime_agrees(engine, key):
+    check_key(engine, key, 10)
+
+
+@pytest.mark.parametrize("key", plain_keys({"s32", "s64", "bool"}), ids=key_id)
+def test_onnxruntime_agrees_on_integers(engine, key):
+    check_key(engine, key, 4)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("key", plain_keys({"f32"}), ids=key_id)
+def test_onnxruntime_agrees_on_many(engine, key):
+    check_key(engine, key, 200)
+
+
+def network(*, middle=()):
+    """Return a float network with fused activations; nodes of `middle` lead from `pooled` to `joined`."""
+    rng = np.random.default_rng(0)
+    constants = {
+        "w": rng.standard_normal((6, 3, 3, 4)).astype("f"),
+        "b": rng.standard_normal(6).astype("f"),
+        "dw": rng.standard_normal((1, 3, 2, 6)).astype("f"),
+        "fw": rng.standard_normal((5, 6)).astype("f"),
+        "axes": np.int32([1, 2]),
+    }
+    nodes = (
+        Node(conv2d, ("x", "w", "b"), ("c",), {"pad": (1, 1, 1, 1), "activation": "relu6"}),
+        Node(depthwise_conv2d, ("c", "dw"), ("d",), {"stride": (2, 1)}),
+        Node(max_pool2d, ("d",), ("pooled",), {"stride": (1, 2), "activation": "relu_n1_to_1"}),
+        *(middle or [Node(mul, ("pooled", "pooled"), ("joined",), {"activation": "relu"})]),
+        Node(mean, ("joined", "axes"), ("m",)),
+        Node(fully_connected, ("m", "fw"), ("f",)),
+        Node(softmax, ("f",), ("y",), {"beta": 0.5}),
+    )
+    shapes = {"x": (2, 9, 8, 4), "c": (2, 9, 8, 6), "d": (2, 4, 7, 6), "pooled": (2, 3, 3, 6)}
+    shapes |= {"joined": (2, 3, 3, 6), "m": (2, 6), "f": (2, 5), "y": (2, 5)}
+    tensors = {name: TensorType(shape) for name, shape in shapes.items()}
+    tensors |= {name: TensorType.of(v).without_value() for name, v in constants.items()}
+    return Graph(nodes, ("x",), ("y",), tensors, constants, name="generated")
+
+
+def quantized_middle():
+    """Return a network that goes through int8 on its way."""
+    nodes = (
+        Node(quantize, ("pooled",), ("q",), {"to": "s8"}),
+        Node(dequantize, ("q",), ("joined",)),
+    )
+    graph = network(middle=nodes)
+    q = TensorType((2, 3, 3, 6), np.dtype(np.int8), QuantParams((1 / 127,)))
+    return Graph(
+        graph.nodes, graph.inputs, graph.outputs, {**graph.tensors, "q": q}, graph.constants
+    )
+
+
+def test_a_float_network_runs_as_one_file(monkeypatch):
+    files = []
+    run = OnnxRuntime.run
+    monkeypatch.setattr(
+        OnnxRuntime,
+        "run",
+        lambda self, model, feeds: files.append(model) or run(self, model, feeds),
+    )
+    report = check(network(), against="onnxruntime", runs=2)
+    assert len(files) == 2
+    assert report.ok, [row.reason for row in report.rows]
+    assert [row.tensor for row in report.rows] == ["c", "d", "pooled", "joined", "m", "f", "y"]
+    assert all(row.compared for row in report.rows)
+
+
+def test_a_wrong_tensor_is_found_and_does_not_blame_its_successors(monkeypatch):
+    run = OnnxRuntime.run
+
+    def off(self, model, feeds):
+        results = run(self, model, feeds)
+        return {**results, "f": results["f"] + 1, "y": results["y"]}
+
+    monkeypatch.setattr(OnnxRuntime, "run", off)
+    report = check(network(), against="onnxruntime", runs=1)
+    assert not report.ok
+    wrong = {row.tensor for row in report.rows if not row.ok}
+    assert wrong == {"f"}  # softmax takes no notice of a constant
+
+
+def test_quantized_nodes_are_not_compared():
+    report = check(quantized_middle(), against="onnxruntime", runs=2)
+    assert report.ok, [row.reason for row in report.rows]
+    left_out = {row.tensor: row.reason for row in report.rows if not row.compared}
+    assert left_out.keys() == {"q", "joined"}
+    assert all(r.startswith("not compared: ONNX rounds") for r in left_out.values())
+
+
+def test_what_onnxruntime_refuses_is_left_out_alone(monkeypatch):
+    run = OnnxRuntime.run
+
+    def picky(self, model, feeds):
+        if b"MaxPool" in model:
+            raise EngineError("no such kernel")
+        return run(self, model, feeds)
+
+    monkeypatch.setattr(OnnxRuntime, "run", picky)
+    report = check(network(), against="onnxruntime", runs=1)
+    assert report.ok, [row.reason for row in report.rows]
+    assert {r.tensor: r.reason for r in report.rows if not r.compared} == {
+        "pooled": "not compared: no such kernel"
+    }
+
+
+def test_nothing_to_compare_is_an_error():
+    graph = quantized_middle()
+    tensors = {"pooled": graph.tensors["pooled"], "q": graph.tensors["q"]}
+    alone = Graph((graph.nodes[3],), ("pooled",), ("q",), tensors, name="alone")
+    with pytest.raises(UnsupportedError, match=r"nothing to compare .* ONNX rounds quantized"):
+        check(alone, against="onnxruntime")
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UnsupportedError, match="pip install onnx"):
+        check(network(), against="onnxruntime")
+
+
+def test_another_shape_than_ours_is_an_error(monkeypatch):
+    monkeypatch.setattr(OnnxRuntime, "run", lambda *_: {"c": np.zeros((1, 1), "f")})
+    with pytest.raises(EngineError, match=r"tensor c: onnxruntime has float32\[1, 1\]"):
+        check(network(), against="onnxruntime")
+
+
+def test_the_verb_shows_what_is_not_compared(tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tflite.write(quantized_middle()))
+    code = "from litegold.cli import main; main()"
+    asked = ["check", path, "--against", "onnxruntime", "--runs", "1"]
+    ran = subprocess.run([sys.executable, "-c", code, *asked], capture_output=True, text=True)
+    assert ran.returncode == 0, (ran.stdout, ran.stderr)
+    assert "2 not compared: ONNX rounds" in ran.stdout
+    assert "8 tensors, 0 wrong, 2 not compared" in ran.stdout
+
+
+@pytest.mark.parametrize("name", FLOAT_MODELS)
+def test_real_networks(name):
+    if not (MODELS / name).exists():
+        pytest.skip("no shared models (LITEGOLD_DATA)")
+    report = check(load(MODELS / name), against="onnxruntime", runs=1)
+    assert report.ok, [row.reason for row in report.rows]
+    assert all(row.compared for row in report.rows) and len(report.rows) >= 7
