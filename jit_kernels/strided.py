@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernel import I64, OK, S64, U8, U16, U32, U64, Kernel, inlined, kernel, share
+from .kernel import I64, OK, S64, T, kernel_family, share
 from .lowering import Operand, Site, Step
 
 AXES = 6  # axes that a copy kernel walks; a copy with more becomes several
@@ -75,8 +75,8 @@ def _put(values: tuple[int, ...], axis: int, *new: int) -> tuple[int, ...]:
     return (*values[:axis], *new, *values[axis + 1 :])
 
 
-@inlined
-def copy_share(x, y, table, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("u8", "u16", "u32", "u64")
+def copy_elements(x: T, y: T, table: S64, tid: I64, threads: I64) -> I64:
     """Copy a thread's share. `table`: sizes, strides of x, strides of y (six each), offsets of x and y.
 
     The counters of the five outer axes are variables, not memory: an odometer.
@@ -123,32 +123,8 @@ def copy_share(x, y, table, tid, threads):  # type: ignore[no-untyped-def]
     return OK
 
 
-@kernel
-def u8_copy(x: U8, y: U8, table: S64, tid: I64, threads: I64) -> I64:
-    """Copy elements of one byte."""
-    return copy_share(x, y, table, tid, threads)
-
-
-@kernel
-def u16_copy(x: U16, y: U16, table: S64, tid: I64, threads: I64) -> I64:
-    """Copy elements of two bytes."""
-    return copy_share(x, y, table, tid, threads)
-
-
-@kernel
-def u32_copy(x: U32, y: U32, table: S64, tid: I64, threads: I64) -> I64:
-    """Copy elements of four bytes."""
-    return copy_share(x, y, table, tid, threads)
-
-
-@kernel
-def u64_copy(x: U64, y: U64, table: S64, tid: I64, threads: I64) -> I64:
-    """Copy elements of eight bytes."""
-    return copy_share(x, y, table, tid, threads)
-
-
-@inlined
-def fill_share(value, y, count, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("u8", "u16", "u32", "u64")
+def fill_elements(value: T, y: T, count: I64, tid: I64, threads: I64) -> I64:
     """Put the element at `value` into a thread's share of `y`."""
     start, stop = share(count, tid, threads)
     element = value[0]
@@ -157,32 +133,9 @@ def fill_share(value, y, count, tid, threads):  # type: ignore[no-untyped-def]
     return OK
 
 
-@kernel
-def u8_fill(value: U8, y: U8, count: I64, tid: I64, threads: I64) -> I64:
-    """Fill with an element of one byte."""
-    return fill_share(value, y, count, tid, threads)
-
-
-@kernel
-def u16_fill(value: U16, y: U16, count: I64, tid: I64, threads: I64) -> I64:
-    """Fill with an element of two bytes."""
-    return fill_share(value, y, count, tid, threads)
-
-
-@kernel
-def u32_fill(value: U32, y: U32, count: I64, tid: I64, threads: I64) -> I64:
-    """Fill with an element of four bytes."""
-    return fill_share(value, y, count, tid, threads)
-
-
-@kernel
-def u64_fill(value: U64, y: U64, count: I64, tid: I64, threads: I64) -> I64:
-    """Fill with an element of eight bytes."""
-    return fill_share(value, y, count, tid, threads)
-
-
-COPIES: dict[int, Kernel] = {1: u8_copy, 2: u16_copy, 4: u32_copy, 8: u64_copy}
-FILLS: dict[int, Kernel] = {1: u8_fill, 2: u16_fill, 4: u32_fill, 8: u64_fill}
+def width(x: Operand) -> str:
+    """Return the unsigned type of as many bytes as an element has."""
+    return f"u{8 * x.type.dtype.itemsize}"
 
 
 def merged(x: View, y: View) -> tuple[View, View]:
@@ -224,12 +177,12 @@ def copy(site: Site, x: Operand, source: View, y: Operand, target: View) -> list
     for values, default in ((source.sizes, 1), (source.strides, 0), (target.strides, 0)):
         rows += [default] * missing + list(values)
     table = site.constant(np.array([*rows, source.offset, target.offset], np.int64))
-    return [Step(COPIES[y.type.dtype.itemsize], (x, y, table))]
+    return [Step(copy_elements[width(y)], (x, y, table))]
 
 
 def fill_with(value: Operand, y: Operand, count: int) -> list[Step]:
     """Return the steps that put the element at `value` into all `count` elements of `y`."""
-    return [Step(FILLS[y.type.dtype.itemsize], (value, y, count))] if count else []
+    return [Step(fill_elements[width(y)], (value, y, count))] if count else []
 
 
 def operand(place: Any) -> Operand:
