@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ir import ANY
 from ..refimpl.gather import gather, gather_nd, one_hot, reverse_sequence, sparse_to_dense
-from .kernel import I64, INDEX_OUT_OF_RANGE, OK, S16, S32, S64, U8, Kernel, inlined, kernel, share
+from .kernel import I64, INDEX_OUT_OF_RANGE, OK, S64, U8, T, inlined, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
 from .strided import fill_with, operand
 
@@ -20,8 +20,10 @@ def move(x, a, y, b, run):  # type: ignore[no-untyped-def]
         y[b + j] = x[a + j]
 
 
-@inlined
-def gather_share(x, index, y, outer, size, count, rows, run, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("s16", "s32", "s64")
+def gather_rows(
+    x: U8, index: T, y: U8, outer: I64, size: I64, count: I64, rows: I64, run: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
     """Row (b, o, i) of the result is row (b, o, index[b, i]) of `x`; a row has `run` bytes."""
     start, stop = share(rows, tid, threads)
     for row in range(start, stop):
@@ -33,32 +35,10 @@ def gather_share(x, index, y, outer, size, count, rows, run, tid, threads):  # t
     return OK
 
 
-@kernel
-def s16_gather(
-    x: U8, index: S16, y: U8, outer: I64, size: I64, count: I64, rows: I64, run: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """Gather by s16 indices."""
-    return gather_share(x, index, y, outer, size, count, rows, run, tid, threads)
-
-
-@kernel
-def s32_gather(
-    x: U8, index: S32, y: U8, outer: I64, size: I64, count: I64, rows: I64, run: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """Gather by s32 indices."""
-    return gather_share(x, index, y, outer, size, count, rows, run, tid, threads)
-
-
-@kernel
-def s64_gather(
-    x: U8, index: S64, y: U8, outer: I64, size: I64, count: I64, rows: I64, run: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """Gather by s64 indices."""
-    return gather_share(x, index, y, outer, size, count, rows, run, tid, threads)
-
-
-@inlined
-def gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("s16", "s32", "s64")
+def gather_places(
+    x: U8, index: T, y: U8, sizes: S64, depth: I64, rows: I64, run: I64, tid: I64, threads: I64
+) -> I64:
     """Row i of the result is the row of `x` at the `depth` indices in row i of `index`."""
     start, stop = share(rows, tid, threads)
     for row in range(start, stop):
@@ -72,32 +52,10 @@ def gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads):  # type
     return OK
 
 
-@kernel
-def s16_gather_nd(
-    x: U8, index: S16, y: U8, sizes: S64, depth: I64, rows: I64, run: I64, tid: I64, threads: I64
-) -> I64:
-    """Gather by rows of s16 indices."""
-    return gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads)
-
-
-@kernel
-def s32_gather_nd(
-    x: U8, index: S32, y: U8, sizes: S64, depth: I64, rows: I64, run: I64, tid: I64, threads: I64
-) -> I64:
-    """Gather by rows of s32 indices."""
-    return gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads)
-
-
-@kernel
-def s64_gather_nd(
-    x: U8, index: S64, y: U8, sizes: S64, depth: I64, rows: I64, run: I64, tid: I64, threads: I64
-) -> I64:
-    """Gather by rows of s64 indices."""
-    return gather_nd_share(x, index, y, sizes, depth, rows, run, tid, threads)
-
-
-@inlined
-def scatter_share(index, values, y, sizes, depth, count, step, run):  # type: ignore[no-untyped-def]
+@kernel_family("s32", "s64")
+def scatter_rows(
+    index: T, values: U8, y: U8, sizes: S64, depth: I64, count: I64, step: I64, run: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
     """Put element i of `values` at the place in row i of `index`, one after the other."""
     for row in range(count):
         at = np.int64(0)
@@ -110,24 +68,10 @@ def scatter_share(index, values, y, sizes, depth, count, step, run):  # type: ig
     return OK
 
 
-@kernel
-def s32_scatter(
-    index: S32, values: U8, y: U8, sizes: S64, depth: I64, count: I64, step: I64, run: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """Scatter to rows of s32 indices."""
-    return scatter_share(index, values, y, sizes, depth, count, step, run)
-
-
-@kernel
-def s64_scatter(
-    index: S64, values: U8, y: U8, sizes: S64, depth: I64, count: I64, step: I64, run: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """Scatter to rows of s64 indices."""
-    return scatter_share(index, values, y, sizes, depth, count, step, run)
-
-
-@inlined
-def one_hot_share(index, on, y, depth, inner, count, run, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("s32", "s64")
+def mark_places(
+    index: T, on: U8, y: U8, depth: I64, inner: I64, count: I64, run: I64, tid: I64, threads: I64
+) -> I64:
     """Put `on` where an index names a place; the others hold the other value already."""
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
@@ -138,24 +82,11 @@ def one_hot_share(index, on, y, depth, inner, count, run, tid, threads):  # type
     return OK
 
 
-@kernel
-def s32_one_hot(
-    index: S32, on: U8, y: U8, depth: I64, inner: I64, count: I64, run: I64, tid: I64, threads: I64
-) -> I64:
-    """Mark the places of s32 indices."""
-    return one_hot_share(index, on, y, depth, inner, count, run, tid, threads)
-
-
-@kernel
-def s64_one_hot(
-    index: S64, on: U8, y: U8, depth: I64, inner: I64, count: I64, run: I64, tid: I64, threads: I64
-) -> I64:
-    """Mark the places of s64 indices."""
-    return one_hot_share(index, on, y, depth, inner, count, run, tid, threads)
-
-
-@inlined
-def reverse_share(x, lengths, y, first, middle, second, rows, run, batch_first, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("s32", "s64")
+def reverse_rows(
+    x: U8, lengths: T, y: U8, first: I64, middle: I64, second: I64, rows: I64, run: I64, batch_first: I64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
     """Reverse rows (o, i, m, j): i is the batch and j the place in the sequence, or the other way round."""
     start, stop = share(rows, tid, threads)
     for row in range(start, stop):
@@ -171,31 +102,6 @@ def reverse_share(x, lengths, y, first, middle, second, rows, run, batch_first, 
     return OK
 
 
-@kernel
-def s32_reverse_sequence(
-    x: U8, lengths: S32, y: U8, first: I64, middle: I64, second: I64, rows: I64, run: I64, batch_first: I64,
-    tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """Reverse sequences of s32 lengths."""
-    return reverse_share(x, lengths, y, first, middle, second, rows, run, batch_first, tid, threads)
-
-
-@kernel
-def s64_reverse_sequence(
-    x: U8, lengths: S64, y: U8, first: I64, middle: I64, second: I64, rows: I64, run: I64, batch_first: I64,
-    tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """Reverse sequences of s64 lengths."""
-    return reverse_share(x, lengths, y, first, middle, second, rows, run, batch_first, tid, threads)
-
-
-GATHER: dict[str, Kernel] = {"s16": s16_gather, "s32": s32_gather, "s64": s64_gather}
-GATHER_ND: dict[str, Kernel] = {"s16": s16_gather_nd, "s32": s32_gather_nd, "s64": s64_gather_nd}
-SCATTER: dict[str, Kernel] = {"s32": s32_scatter, "s64": s64_scatter}
-ONE_HOT: dict[str, Kernel] = {"s32": s32_one_hot, "s64": s64_one_hot}
-REVERSE: dict[str, Kernel] = {"s32": s32_reverse_sequence, "s64": s64_reverse_sequence}
-
-
 @lowers(*((gather, fmt) for fmt in ANY))
 def lower_gather(site: Site) -> list[Step]:
     """Rows are what follows the axis."""
@@ -209,7 +115,7 @@ def lower_gather(site: Site) -> list[Step]:
     if rows == 0:
         return []
     arguments = (x, index, y, outer, sizes[axis], count, rows, run)
-    return [Step(GATHER[index.type.format], arguments)]
+    return [Step(gather_rows[index.type.format], arguments)]
 
 
 def _places(site: Site, sizes: tuple[int, ...]) -> Operand:
@@ -226,7 +132,7 @@ def lower_gather_nd(site: Site) -> list[Step]:
     if rows == 0:
         return []
     sizes = _places(site, x.type.shape[:depth])
-    return [Step(GATHER_ND[index.type.format], (x, index, y, sizes, depth, rows, run))]
+    return [Step(gather_places[index.type.format], (x, index, y, sizes, depth, rows, run))]
 
 
 @lowers(*((sparse_to_dense, fmt) for fmt in ANY))
@@ -238,7 +144,7 @@ def lower_sparse_to_dense(site: Site) -> list[Step]:
     step = run if values.type.shape else 0
     sizes = _places(site, y.type.shape)
     arguments = (index, values, y, sizes, depth, count, step, run)
-    put = Step(SCATTER[index.type.format], arguments, serial=True)
+    put = Step(scatter_rows[index.type.format], arguments, serial=True)
     return [*fill_with(default, y, y.type.size), put]
 
 
@@ -251,7 +157,7 @@ def lower_one_hot(site: Site) -> list[Step]:
     axis = site.attributes["axis"] % len(y.type.shape)
     inner = math.prod(y.type.shape[axis + 1 :])
     arguments = (index, on, y, y.type.shape[axis], inner, index.type.size, y.type.dtype.itemsize)
-    mark = Step(ONE_HOT[index.type.format], arguments)
+    mark = Step(mark_places[index.type.format], arguments)
     return [*fill_with(off, y, y.type.size), mark]
 
 
@@ -267,4 +173,4 @@ def lower_reverse_sequence(site: Site) -> list[Step]:
     rows, middle = math.prod(sizes[: high + 1]), math.prod(sizes[low + 1 : high])
     run = math.prod(sizes[high + 1 :]) * x.type.dtype.itemsize
     arguments = (x, lengths, y, sizes[low], middle, sizes[high], rows, run, int(batch < seq))
-    return [Step(REVERSE[lengths.type.format], arguments)]
+    return [Step(reverse_rows[lengths.type.format], arguments)]
