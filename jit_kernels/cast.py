@@ -17,10 +17,11 @@ from .kernel import (
     S64,
     U8,
     U16,
-    U32,
     Kernel,
+    T,
     inlined,
     kernel,
+    kernel_family,
     share,
 )
 from .lookup import every, look_up_steps, lower_by_table
@@ -42,9 +43,11 @@ def convert_value(x, y8, yf, kind, start, stop):  # type: ignore[no-untyped-def]
             y8[i] = x[i] != 0
 
 
-@inlined
-def convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads):  # type: ignore[no-untyped-def]
-    """Convert integers; all the pointers after `x` are to the same output."""
+@kernel_family("s8", "u8", "s16", "u16", "s32", "u32", "s64")
+def cast_whole(
+    x: T, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
+    """Convert integers, bool as uint8; all the pointers after `x` are to the same output."""
     start, stop = share(count, tid, threads)
     if kind == 1:
         for i in range(start, stop):
@@ -60,68 +63,6 @@ def convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads):  # type: ignor
             y64[i] = np.int64(x[i])
     else:
         convert_value(x, y8, yf, kind, start, stop)
-
-
-@kernel
-def s8_cast(
-    x: S8, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From int8."""
-    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
-    return OK
-
-
-@kernel
-def u8_cast(
-    x: U8, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From uint8 or bool."""
-    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
-    return OK
-
-
-@kernel
-def s16_cast(
-    x: S16, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From int16."""
-    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
-    return OK
-
-
-@kernel
-def u16_cast(
-    x: U16, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From uint16."""
-    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
-    return OK
-
-
-@kernel
-def s32_cast(
-    x: S32, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From int32."""
-    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
-    return OK
-
-
-@kernel
-def u32_cast(
-    x: U32, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From uint32."""
-    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
-    return OK
-
-
-@kernel
-def s64_cast(
-    x: S64, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From int64."""
-    convert(x, y8, y16, y32, y64, yf, kind, count, tid, threads)
     return OK
 
 
@@ -166,17 +107,7 @@ def f32_cast(
     return OK
 
 
-CASTS: dict[str, Kernel] = {
-    "f32": f32_cast,
-    "s8": s8_cast,
-    "u8": u8_cast,
-    "bool": u8_cast,
-    "s16": s16_cast,
-    "u16": u16_cast,
-    "s32": s32_cast,
-    "u32": u32_cast,
-    "s64": s64_cast,
-}
+CASTS: dict[str, Kernel] = {**cast_whole, "bool": cast_whole["u8"], "f32": f32_cast}
 
 
 @lowers(*[(cast, form) for form in CASTS])
@@ -245,8 +176,10 @@ def f32_quantize_s16(
     return OK
 
 
-@inlined
-def dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("s8", "u8", "s16")
+def dequantize_all(
+    x: T, scale: F32, zero: S32, y: F32, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
+) -> I64:  # fmt: skip
     """Multiply by the scale; the difference is exact in float32, so the product is rounded once."""
     start, stop = share(count, tid, threads)
     if channels == 1:
@@ -257,32 +190,6 @@ def dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads):  # 
         for i in range(start, stop):
             c = i // inner % channels
             y[i] = scale[c] * (np.float32(x[i]) - np.float32(zero[c]))
-
-
-@kernel
-def s8_dequantize(
-    x: S8, scale: F32, zero: S32, y: F32, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From int8."""
-    dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads)
-    return OK
-
-
-@kernel
-def u8_dequantize(
-    x: U8, scale: F32, zero: S32, y: F32, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From uint8."""
-    dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads)
-    return OK
-
-
-@kernel
-def s16_dequantize(
-    x: S16, scale: F32, zero: S32, y: F32, channels: I64, inner: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """From int16."""
-    dequantize_all(x, scale, zero, y, channels, inner, count, tid, threads)
     return OK
 
 
@@ -291,7 +198,6 @@ AFFINE: dict[str, Kernel] = {
     "u8": f32_quantize_u8,
     "s16": f32_quantize_s16,
 }
-REAL: dict[str, Kernel] = {"s8": s8_dequantize, "u8": u8_dequantize, "s16": s16_dequantize}
 
 
 def _affine(site: Site, coded: Operand) -> tuple[Operand, Operand, int, int]:
@@ -315,14 +221,14 @@ def lower_quantize(site: Site) -> list[Step]:
     return [Step(AFFINE[y.type.format], arguments)]
 
 
-@lowers(*[(dequantize, form) for form in REAL])
+@lowers(*[(dequantize, form) for form in dequantize_all])
 def lower_dequantize(site: Site) -> list[Step]:
     """Lower to one loop of the kernel for the input's type."""
     (x,), (y,) = site.inputs, site.outputs
     assert x is not None
     scale, zero, channels, inner = _affine(site, x)
     arguments = (x, scale, zero, y, channels, inner, y.type.size)
-    return [Step(REAL[x.type.format], arguments)]
+    return [Step(dequantize_all[x.type.format], arguments)]
 
 
 @lowers((dequantize, "f16"))
