@@ -18,7 +18,22 @@ from ..refimpl.reduce import (
     sum,
 )
 from .conv_plain import scale_twice
-from .kernel import F32, F64, I64, OK, S8, S16, S32, S64, U8, Kernel, inlined, kernel, share
+from .kernel import (
+    F32,
+    F64,
+    I64,
+    OK,
+    S8,
+    S16,
+    S64,
+    U8,
+    Kernel,
+    T,
+    inlined,
+    kernel,
+    kernel_family,
+    share,
+)
 from .lowering import Argument, Site, Step, lowers
 
 WHOLE = ("s8", "u8", "s16", "s32", "s64")
@@ -38,8 +53,10 @@ def f32_sum(
     return OK
 
 
-@inlined
-def whole_sum(x, y, base, step, results, count, by, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("s32", "s64")
+def whole_sum(
+    x: T, y: T, base: S64, step: S64, results: I64, count: I64, by: I64, tid: I64, threads: I64
+) -> I64:
     """Add in 64 bits, and divide towards zero."""
     start, stop = share(results, tid, threads)
     for r in range(start, stop):
@@ -48,23 +65,6 @@ def whole_sum(x, y, base, step, results, count, by, tid, threads):  # type: igno
             total += x[at + step[k]]
         quotient = total // by
         y[r] = quotient + (total < 0 and quotient * by != total)
-
-
-@kernel
-def s32_sum(
-    x: S32, y: S32, base: S64, step: S64, results: I64, count: I64, by: I64, tid: I64, threads: I64
-) -> I64:
-    """Sum or mean of int32."""
-    whole_sum(x, y, base, step, results, count, by, tid, threads)
-    return OK
-
-
-@kernel
-def s64_sum(
-    x: S64, y: S64, base: S64, step: S64, results: I64, count: I64, by: I64, tid: I64, threads: I64
-) -> I64:
-    """Sum or mean of int64."""
-    whole_sum(x, y, base, step, results, count, by, tid, threads)
     return OK
 
 
@@ -82,8 +82,10 @@ def f32_prod(
     return OK
 
 
-@inlined
-def whole_prod(x, y, base, step, results, count, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("s32", "s64")
+def whole_prod(
+    x: T, y: T, base: S64, step: S64, results: I64, count: I64, tid: I64, threads: I64
+) -> I64:
     """Multiply in 64 bits."""
     start, stop = share(results, tid, threads)
     for r in range(start, stop):
@@ -91,23 +93,6 @@ def whole_prod(x, y, base, step, results, count, tid, threads):  # type: ignore[
         for k in range(count):
             product *= x[at + step[k]]
         y[r] = product
-
-
-@kernel
-def s32_prod(
-    x: S32, y: S32, base: S64, step: S64, results: I64, count: I64, tid: I64, threads: I64
-) -> I64:
-    """Product of int32."""
-    whole_prod(x, y, base, step, results, count, tid, threads)
-    return OK
-
-
-@kernel
-def s64_prod(
-    x: S64, y: S64, base: S64, step: S64, results: I64, count: I64, tid: I64, threads: I64
-) -> I64:
-    """Product of int64."""
-    whole_prod(x, y, base, step, results, count, tid, threads)
     return OK
 
 
@@ -139,52 +124,12 @@ def f32_extreme(
     return OK
 
 
-@kernel
-def s8_extreme(
-    x: S8, y: S8, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
+@kernel_family(*WHOLE)
+def whole_extreme(
+    x: T, y: T, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
     tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
-    """Largest or smallest int8."""
-    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
-    return OK
-
-
-@kernel
-def u8_extreme(
-    x: U8, y: U8, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
-    tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """Largest or smallest uint8."""
-    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
-    return OK
-
-
-@kernel
-def s16_extreme(
-    x: S16, y: S16, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
-    tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """Largest or smallest int16."""
-    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
-    return OK
-
-
-@kernel
-def s32_extreme(
-    x: S32, y: S32, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
-    tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """Largest or smallest int32."""
-    extreme(x, y, base, step, results, count, largest, empty, tid, threads)
-    return OK
-
-
-@kernel
-def s64_extreme(
-    x: S64, y: S64, base: S64, step: S64, results: I64, count: I64, largest: I64, empty: I64,
-    tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """Largest or smallest int64."""
+    """Largest or smallest integer."""
     extreme(x, y, base, step, results, count, largest, empty, tid, threads)
     return OK
 
@@ -237,23 +182,10 @@ def s16_sum(
     return OK
 
 
-KERNELS = {
-    ("sum", "f32"): f32_sum,
-    ("sum", "s32"): s32_sum,
-    ("sum", "s64"): s64_sum,
-    ("prod", "f32"): f32_prod,
-    ("prod", "s32"): s32_prod,
-    ("prod", "s64"): s64_prod,
-    ("fixed", "s8"): s8_sum,
-    ("fixed", "u8"): u8_sum,
-    ("fixed", "s16"): s16_sum,
-    ("extreme", "f32"): f32_extreme,
-    ("extreme", "s8"): s8_extreme,
-    ("extreme", "u8"): u8_extreme,
-    ("extreme", "s16"): s16_extreme,
-    ("extreme", "s32"): s32_extreme,
-    ("extreme", "s64"): s64_extreme,
-}
+SUMS: dict[str, Kernel] = {"f32": f32_sum, **whole_sum}
+PRODUCTS: dict[str, Kernel] = {"f32": f32_prod, **whole_prod}
+EXTREMES: dict[str, Kernel] = {"f32": f32_extreme, **whole_extreme}
+FIXED: dict[str, Kernel] = {"s8": s8_sum, "u8": u8_sum, "s16": s16_sum}
 
 
 def offset_tables(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[Array, Array]:
@@ -286,37 +218,33 @@ def _operands(site: Site) -> tuple[tuple[Argument, ...], int]:
     return (x, y, *map(site.constant, tables), y.type.size, count), count
 
 
-def _kernel(kind: str, site: Site) -> Kernel:
-    return KERNELS[kind, site.outputs[0].type.format]
-
-
-@lowers((sum, "f32"), (sum, "s32"), (sum, "s64"))
+@lowers(*((sum, f) for f in SUMS))
 def lower_sum(site: Site) -> list[Step]:
     """A sum is divided by 1."""
-    return [Step(_kernel("sum", site), (*_operands(site)[0], 1))]
+    return [Step(SUMS[site.outputs[0].type.format], (*_operands(site)[0], 1))]
 
 
-@lowers((mean, "f32"), (mean, "s32"), (mean, "s64"))
+@lowers(*((mean, f) for f in SUMS))
 def lower_mean(site: Site) -> list[Step]:
     """A mean of nothing is 0 / 0 in floats, and 0 in integers."""
     arguments, count = _operands(site)
     by = count if site.outputs[0].type.format == "f32" else max(count, 1)
-    return [Step(_kernel("sum", site), (*arguments, by))]
+    return [Step(SUMS[site.outputs[0].type.format], (*arguments, by))]
 
 
-@lowers((reduce_prod, "f32"), (reduce_prod, "s32"), (reduce_prod, "s64"))
+@lowers(*((reduce_prod, f) for f in PRODUCTS))
 def lower_prod(site: Site) -> list[Step]:
     """Products take no more arguments."""
-    return [Step(_kernel("prod", site), _operands(site)[0])]
+    return [Step(PRODUCTS[site.outputs[0].type.format], _operands(site)[0])]
 
 
-@lowers(*((op, f) for op in (reduce_max, reduce_min) for f in ("f32", *WHOLE)))
+@lowers(*((op, f) for op in (reduce_max, reduce_min) for f in EXTREMES))
 def lower_extreme(site: Site) -> list[Step]:
     """The extreme of nothing is the other end of the type."""
     dtype, largest = site.outputs[0].type.dtype, site.node.op is reduce_max
     info: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
     empty = (float if dtype.kind == "f" else int)(info.min if largest else info.max)
-    return [Step(_kernel("extreme", site), (*_operands(site)[0], int(largest), empty))]
+    return [Step(EXTREMES[site.outputs[0].type.format], (*_operands(site)[0], int(largest), empty))]
 
 
 @lowers((mean, "s8"), (mean, "u8"), (mean, "s16"), (sum, "s8"), (sum, "u8"))
@@ -328,4 +256,4 @@ def lower_fixed(site: Site) -> list[Step]:
     derive = mean_multiplier if site.node.op is mean else sum_multiplier
     multiplier = derive(x.type.quant, y, max(count, 1))
     rest = (x.type.quant.zero_point[0] * count, *multiplier, y.zero_point[0])
-    return [Step(_kernel("fixed", site), (*arguments, *rest))]
+    return [Step(FIXED[site.outputs[0].type.format], (*arguments, *rest))]
