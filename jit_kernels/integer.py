@@ -30,7 +30,7 @@ from .kernel import (
     share,
 )
 from .lowering import Site, Step, lowers
-from .stored import s32_nonzero
+from .stored import nonzero
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -211,7 +211,7 @@ PLAIN: dict[tuple[Op[..., Any], str], Kernel] = {
 }
 CHECKS: dict[tuple[Op[..., Any], str], Kernel] = {
     (pow_op, "s32"): s32_not_negative,
-    (div, "s32"): s32_nonzero,
+    (div, "s32"): nonzero["s32"],
 }
 
 
