@@ -14,7 +14,7 @@ from ..quant.rule import Quantized
 from ..refimpl.activation import prelu
 from ..refimpl.binary import add, mul, squared_difference, sub
 from .broadcast import layout_of, layout_operand, pairwise
-from .kernel import I64, OK, S8, S16, S64, U8, Kernel, inlined, kernel
+from .kernel import I64, OK, S8, S64, Kernel, KernelFamily, T, inlined, kernel, kernel_family
 from .lowering import Operand, Site, Step, lowers
 from .requant import factor, scale_twice
 
@@ -73,44 +73,16 @@ def sloped(a, b, p):  # type: ignore[no-untyped-def]
     return stored(same if v >= 0 else slope, p)
 
 
-@kernel
-def s8_add(x: S8, y: S8, z: S8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Add or subtract int8."""
+@kernel_family("s8", "u8", "s16")
+def fixed_add(x: T, y: T, z: T, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Add or subtract."""
     scaled_sum(x, y, z, layout, parameters(p), tid, threads)
     return OK
 
 
-@kernel
-def u8_add(x: U8, y: U8, z: U8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Add or subtract uint8."""
-    scaled_sum(x, y, z, layout, parameters(p), tid, threads)
-    return OK
-
-
-@kernel
-def s16_add(x: S16, y: S16, z: S16, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Add or subtract int16."""
-    scaled_sum(x, y, z, layout, parameters(p), tid, threads)
-    return OK
-
-
-@kernel
-def s8_mul(x: S8, y: S8, z: S8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Multiply int8."""
-    scaled_product(x, y, z, layout, parameters(p), tid, threads)
-    return OK
-
-
-@kernel
-def u8_mul(x: U8, y: U8, z: U8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Multiply uint8."""
-    scaled_product(x, y, z, layout, parameters(p), tid, threads)
-    return OK
-
-
-@kernel
-def s16_mul(x: S16, y: S16, z: S16, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Multiply int16."""
+@kernel_family("s8", "u8", "s16")
+def fixed_mul(x: T, y: T, z: T, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Multiply."""
     scaled_product(x, y, z, layout, parameters(p), tid, threads)
     return OK
 
@@ -122,33 +94,22 @@ def s8_squared_difference(x: S8, y: S8, z: S8, layout: S64, p: S64, tid: I64, th
     return OK
 
 
-@kernel
-def s8_prelu(x: S8, y: S8, z: S8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Slopes for negative int8."""
+@kernel_family("s8", "u8")
+def fixed_prelu(x: T, y: T, z: T, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Slopes for what is negative."""
     sloped(x, y, z, layout, parameters(p), tid, threads)
     return OK
 
 
-@kernel
-def u8_prelu(x: U8, y: U8, z: U8, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Slopes for negative uint8."""
-    sloped(x, y, z, layout, parameters(p), tid, threads)
-    return OK
-
-
+FAMILIES: dict[Op[..., Any], KernelFamily[str]] = {
+    add: fixed_add,
+    sub: fixed_add,
+    mul: fixed_mul,
+    prelu: fixed_prelu,
+}
 KERNELS: dict[tuple[Op[..., Any], str], Kernel] = {
-    (add, "s8"): s8_add,
-    (add, "u8"): u8_add,
-    (add, "s16"): s16_add,
-    (sub, "s8"): s8_add,
-    (sub, "u8"): u8_add,
-    (sub, "s16"): s16_add,
-    (mul, "s8"): s8_mul,
-    (mul, "u8"): u8_mul,
-    (mul, "s16"): s16_mul,
     (squared_difference, "s8"): s8_squared_difference,
-    (prelu, "s8"): s8_prelu,
-    (prelu, "u8"): u8_prelu,
+    **{(op, form): loop for op, family in FAMILIES.items() for form, loop in family.items()},
 }
 Scales = Callable[[np.float32, np.float32, np.float32, int], tuple[Any, Any, Any]]
 
