@@ -20,7 +20,7 @@ from ..refimpl.logic import (
     not_equal,
 )
 from .broadcast import layout_operand, pairwise
-from .kernel import BOOL, F32, I64, OK, S8, S32, S64, U8, Kernel, inlined, kernel, share
+from .kernel import BOOL, I64, OK, S64, Kernel, T, inlined, kernel, kernel_family, share
 from .lowering import Site, Step, lowers
 from .requant import factor, scale_twice
 
@@ -55,30 +55,9 @@ def related_reals(a, b, p):  # type: ignore[no-untyped-def]
     return holds(v, w, p[0])
 
 
-@kernel
-def f32_compare(x: F32, y: F32, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
-    """Compare float32."""
-    related(x, y, z, layout, p, tid, threads)
-    return OK
-
-
-@kernel
-def s32_compare(x: S32, y: S32, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
-    """Compare int32."""
-    related(x, y, z, layout, p, tid, threads)
-    return OK
-
-
-@kernel
-def s64_compare(x: S64, y: S64, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
-    """Compare int64."""
-    related(x, y, z, layout, p, tid, threads)
-    return OK
-
-
-@kernel
-def bool_compare(x: BOOL, y: BOOL, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
-    """Compare truth values."""
+@kernel_family("f32", "s32", "s64", "bool")
+def compare(x: T, y: T, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
+    """Compare plain numbers or truth values."""
     related(x, y, z, layout, p, tid, threads)
     return OK
 
@@ -90,16 +69,9 @@ def thirteen(p):  # type: ignore[no-untyped-def]
     return (*first, p[7], p[8], p[9], p[10], p[11], p[12])
 
 
-@kernel
-def s8_compare(x: S8, y: S8, z: BOOL, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Compare quantized int8."""
-    related_reals(x, y, z, layout, thirteen(p), tid, threads)
-    return OK
-
-
-@kernel
-def u8_compare(x: U8, y: U8, z: BOOL, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
-    """Compare quantized uint8."""
+@kernel_family("s8", "u8")
+def compare_stored(x: T, y: T, z: BOOL, layout: S64, p: S64, tid: I64, threads: I64) -> I64:
+    """Compare quantized numbers."""
     related_reals(x, y, z, layout, thirteen(p), tid, threads)
     return OK
 
@@ -139,14 +111,7 @@ def bool_not(x: BOOL, y: BOOL, count: I64, tid: I64, threads: I64) -> I64:
     return OK
 
 
-KERNELS: dict[str, Kernel] = {
-    "f32": f32_compare,
-    "s32": s32_compare,
-    "s64": s64_compare,
-    "bool": bool_compare,
-    "s8": s8_compare,
-    "u8": u8_compare,
-}
+KERNELS: dict[str, Kernel] = {**compare, **compare_stored}
 
 
 @lowers(*[(op, form) for op in RELATIONS for form in KERNELS if form != "bool"])
@@ -157,7 +122,7 @@ def lower_comparison(site: Site) -> list[Step]:
     assert x is not None and y is not None
     relation, layout = RELATIONS[site.node.op], layout_operand(site)
     form = x.type.format
-    if form not in ("s8", "u8"):
+    if form not in compare_stored:
         return [Step(KERNELS[form], (x, y, z, layout, relation))]
     parameters = [relation]
     for operand in (x, y):
