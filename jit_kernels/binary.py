@@ -1,4 +1,4 @@
-"""float32 arithmetic on two tensors: one loop over rows for all (`broadcast.pairwise`)."""
+"""float32 arithmetic on two tensors, and what int32 shares of it: one loop over rows for all (`broadcast.pairwise`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,20 @@ from ..refimpl.binary import (
 )
 from ..refimpl.binary import pow as pow_op
 from .broadcast import layout_operand, pairwise
-from .kernel import DIVISION_BY_ZERO, F32, F64, I64, OK, S64, Kernel, inlined, kernel, share
+from .kernel import (
+    DIVISION_BY_ZERO,
+    F32,
+    F64,
+    I64,
+    OK,
+    S64,
+    Kernel,
+    T,
+    inlined,
+    kernel,
+    kernel_family,
+    share,
+)
 from .lowering import Site, Step, lowers
 
 
@@ -152,8 +165,8 @@ def f32_pow(x: F32, y: F32, z: F32, layout: S64, tid: I64, threads: I64) -> I64:
     return OK
 
 
-@kernel
-def f32_squared_difference(x: F32, y: F32, z: F32, layout: S64, tid: I64, threads: I64) -> I64:
+@kernel_family("f32", "s32")
+def square_of_gap(x: T, y: T, z: T, layout: S64, tid: I64, threads: I64) -> I64:
     """Subtract, square."""
     squared_gap(x, y, z, layout, 0, tid, threads)
     return OK
@@ -183,8 +196,8 @@ def f32_floor_mod(x: F32, y: F32, z: F32, layout: S64, tid: I64, threads: I64) -
     return OK
 
 
-@kernel
-def f32_accumulate(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
+@kernel_family("f32", "s32")
+def accumulate(x: T, y: T, count: I64, tid: I64, threads: I64) -> I64:
     """Add to what is there."""
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
@@ -192,8 +205,8 @@ def f32_accumulate(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
     return OK
 
 
-@kernel
-def f32_copy(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
+@kernel_family("f32", "s32")
+def copy_first(x: T, y: T, count: I64, tid: I64, threads: I64) -> I64:
     """A sum of one."""
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
@@ -206,7 +219,7 @@ PLAIN: dict[Op[..., Any], Kernel] = {
     maximum: f32_maximum,
     minimum: f32_minimum,
     pow_op: f32_pow,
-    squared_difference: f32_squared_difference,
+    squared_difference: square_of_gap["f32"],
     floor_div: f32_floor_div,
     floor_mod: f32_floor_mod,
 }
@@ -229,9 +242,10 @@ def lower_plain(site: Site) -> list[Step]:
     return [*check, Step(PLAIN[site.node.op], (x, y, z, layout_operand(site)))]
 
 
-@lowers((add_n, "f32"))
+@lowers((add_n, "f32"), (add_n, "s32"))
 def lower_add_n(site: Site) -> list[Step]:
     """Add the tensors one after the other."""
     (first, *others), (y,) = site.inputs, site.outputs
-    steps = [Step(f32_copy, (first, y, y.type.size))]
-    return steps + [Step(f32_accumulate, (x, y, y.type.size)) for x in others]
+    form = y.type.format
+    steps = [Step(copy_first[form], (first, y, y.type.size))]
+    return steps + [Step(accumulate[form], (x, y, y.type.size)) for x in others]

@@ -8,16 +8,9 @@ import numpy as np
 
 from ..ir import Op
 from ..refimpl.activation import ACTIVATIONS
-from ..refimpl.binary import (
-    add,
-    add_n,
-    div,
-    mul,
-    squared_difference,
-    sub,
-)
+from ..refimpl.binary import add, div, mul, squared_difference, sub
 from ..refimpl.binary import pow as pow_op
-from .binary import clamp, squared_gap
+from .binary import clamp, square_of_gap
 from .broadcast import layout_operand, pairwise
 from .kernel import (
     I64,
@@ -162,31 +155,6 @@ def s32_pow(x: S32, y: S32, z: S32, layout: S64, tid: I64, threads: I64) -> I64:
 
 
 @kernel
-def s32_squared_difference(x: S32, y: S32, z: S32, layout: S64, tid: I64, threads: I64) -> I64:
-    """Subtract, square."""
-    squared_gap(x, y, z, layout, 0, tid, threads)
-    return OK
-
-
-@kernel
-def s32_accumulate(x: S32, y: S32, count: I64, tid: I64, threads: I64) -> I64:
-    """Add to what is there."""
-    start, stop = share(count, tid, threads)
-    for i in range(start, stop):
-        y[i] += x[i]
-    return OK
-
-
-@kernel
-def s32_copy(x: S32, y: S32, count: I64, tid: I64, threads: I64) -> I64:
-    """A sum of one."""
-    start, stop = share(count, tid, threads)
-    for i in range(start, stop):
-        y[i] = x[i]
-    return OK
-
-
-@kernel
 def s32_not_negative(y: S32, count: I64, tid: I64, threads: I64) -> I64:
     """Refuse a negative exponent."""
     start, stop = share(count, tid, threads)
@@ -207,7 +175,7 @@ FUSED: dict[tuple[Op[..., Any], str], Kernel] = {
 }
 PLAIN: dict[tuple[Op[..., Any], str], Kernel] = {
     (pow_op, "s32"): s32_pow,
-    (squared_difference, "s32"): s32_squared_difference,
+    (squared_difference, "s32"): square_of_gap["s32"],
 }
 CHECKS: dict[tuple[Op[..., Any], str], Kernel] = {
     (pow_op, "s32"): s32_not_negative,
@@ -239,11 +207,3 @@ def lower_plain(site: Site) -> list[Step]:
     (x, y), (z,) = site.inputs, site.outputs
     loop = PLAIN[site.node.op, z.type.format]
     return [*_checked(site), Step(loop, (x, y, z, layout_operand(site)))]
-
-
-@lowers((add_n, "s32"))
-def lower_add_n(site: Site) -> list[Step]:
-    """Add the tensors one after the other."""
-    (first, *others), (y,) = site.inputs, site.outputs
-    steps = [Step(s32_copy, (first, y, y.type.size))]
-    return steps + [Step(s32_accumulate, (x, y, y.type.size)) for x in others]
