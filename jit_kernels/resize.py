@@ -10,7 +10,7 @@ from ..ir import ANY
 from ..quant.resize import bilinear_axis_10
 from ..refimpl.resize import bilinear_axis, nearest_axis, resize_bilinear, resize_nearest_neighbor
 from .gather import move
-from .kernel import F32, I64, OK, S8, S16, S64, U8, inlined, kernel, share
+from .kernel import F32, I64, OK, S64, U8, T, inlined, kernel, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
 from .strided import operand
 
@@ -65,8 +65,11 @@ def u8_resize_bilinear(
     return OK
 
 
-@inlined
-def mean_share(x, y, top, bottom, f, left, right, g, n, h, w, c, rows, columns, tid, threads):  # type: ignore[no-untyped-def]
+@kernel_family("s8", "s16")
+def whole_resize_bilinear(
+    x: T, y: T, top: S64, bottom: S64, f: S64, left: S64, right: S64, g: S64,
+    n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
     """Resize integer images with weights in 1/1024, a row at a time."""
     start, stop = share(n * rows, tid, threads)
     for row in range(start, stop):
@@ -84,29 +87,11 @@ def mean_share(x, y, top, bottom, f, left, right, g, n, h, w, c, rows, columns, 
     return OK
 
 
-@kernel
-def s8_resize_bilinear(
-    x: S8, y: S8, top: S64, bottom: S64, f: S64, left: S64, right: S64, g: S64,
-    n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64, tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """Resize s8 images."""
-    return mean_share(x, y, top, bottom, f, left, right, g, n, h, w, c, rows, columns, tid, threads)
-
-
-@kernel
-def s16_resize_bilinear(
-    x: S16, y: S16, top: S64, bottom: S64, f: S64, left: S64, right: S64, g: S64,
-    n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64, tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """Resize s16 images."""
-    return mean_share(x, y, top, bottom, f, left, right, g, n, h, w, c, rows, columns, tid, threads)
-
-
 BILINEAR: dict[str, Any] = {
     "f32": (f32_resize_bilinear, bilinear_axis),
     "u8": (u8_resize_bilinear, bilinear_axis),
-    "s8": (s8_resize_bilinear, bilinear_axis_10),
-    "s16": (s16_resize_bilinear, bilinear_axis_10),
+    "s8": (whole_resize_bilinear["s8"], bilinear_axis_10),
+    "s16": (whole_resize_bilinear["s16"], bilinear_axis_10),
 }
 
 
