@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..ir import UnsupportedError
+
 S32 = NDArray[np.int32]
 S64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
@@ -17,15 +19,20 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
 def quantize_multiplier(real: ArrayLike) -> tuple[S32, S32]:
-    """Return (multiplier, shift) nearest to `real`, which is finite.
+    """Return (multiplier, shift) nearest to `real`.
 
     The mantissa is rounded half away from zero to 31 bits; one that rounds up to 2**31 is halved. A multiplier
     below about 2**-32 becomes 0. The arithmetic is that of TFLite's QuantizeMultiplier.
+
+    Raises:
+        UnsupportedError: `real` is not finite, or 2**31 and more: 32-bit shifts cannot say it.
 
     >>> [int(v) for v in quantize_multiplier(0.75)]
     [1610612736, 0]
     """
     mantissa, shift = np.frexp(np.asarray(real, np.float64))
+    if not np.isfinite(mantissa).all() or (shift > 31).any():
+        raise UnsupportedError(f"scales out of proportion: they ask for a factor of {np.max(real)}")
     fixed = round_half_away(mantissa * 2.0**31).astype(np.int64)
     carried = fixed == 2**31
     fixed, shift = np.where(carried, fixed // 2, fixed), np.where(carried, shift + 1, shift)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Facet, Op, QuantParams, TensorType
+from ..ir import Array, Facet, Op, QuantParams, TensorType, UnsupportedError
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Quantized:
     @property
     def scale(self) -> np.float32:
         """The per-tensor scale, as the float32 that model files hold."""
-        assert self.quant is not None
+        if self.quant is None:
+            raise UnsupportedError(f"a {self.type.format} tensor has no scale")
         return np.float32(self.quant.scale[0])
 
     @property

@@ -67,7 +67,25 @@ def infer(
             f"{node}: tensor {name} of shape {t.shape}", math.prod(t.shape) * want.dtype.itemsize
         )
         out.append(TensorType(t.shape, want.dtype, want.quant))
+    _check_quantized(node, types, out)
     return tuple(out)
+
+
+def _check_quantized(
+    node: Node, types: Sequence[TensorType | None], out: Sequence[TensorType]
+) -> None:
+    """Raise where a node has a quantized rule, and some of its small integers stand for nothing."""
+    tensors = dict(zip((*node.inputs, *node.outputs), (*types, *out), strict=False))
+    if not any(t and t.quant for t in tensors.values()):
+        return
+    if (node.op, format_of(node.op, tuple(types))) not in INT8:
+        return
+    for name, t in tensors.items():
+        if t is not None and t.format in ("s8", "u8") and t.quant is None:
+            raise ConstraintError(
+                "quantization",
+                f"{node}: tensor {name} is {t.format} without a scale; {node.op.__name__} needs one",
+            )
 
 
 def lacking(

@@ -234,7 +234,8 @@ def _lower(site: _Site, missing: dict[str, None]) -> Sequence[Step]:
         missing[f"{site.node.op.__name__} {form} ({site.node.name})"] = None
         return ()
     try:
-        return fitting[0].build(site)
+        with np.errstate(all="ignore"):  # multipliers that overflow are refused where they are used
+            return fitting[0].build(site)
     except LitegoldError as error:
         raise located(error, site.node) from None
 
