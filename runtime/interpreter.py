@@ -81,7 +81,7 @@ def _check_quantized(
     if (node.op, format_of(node.op, tuple(types))) not in INT8:
         return
     for name, t in tensors.items():
-        if t is not None and t.format in ("s8", "u8") and t.quant is None:
+        if t is not None and t.format in ("s8", "u8", "s16") and t.quant is None:
             raise ConstraintError(
                 "quantization",
                 f"{node}: tensor {name} is {t.format} without a scale; {node.op.__name__} needs one",
