@@ -41,7 +41,9 @@ WRONG = [
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 @pytest.mark.parametrize(
-    ("build", "index"), [(b, i) for b, wrong in WRONG for i in wrong], ids=lambda v: getattr(v, "__name__", str(v))
+    ("build", "index"),
+    [(b, i) for b, wrong in WRONG for i in wrong],
+    ids=lambda v: getattr(v, "__name__", str(v)),
 )
 def test_wrong_index_is_an_error(build, index, dtype):
     case = build(index, dtype)
