@@ -16,8 +16,8 @@ ALIGNMENT = 64
 
 
 def memory_limit() -> int:
-    """Return how many bytes the tensors of one run may take: LITEGOLD_MEMORY in MiB, 512 by default."""
-    text = os.environ.get("LITEGOLD_MEMORY", "512")
+    """Return how many bytes the tensors of one run may take: LITEGOLD_MEMORY in MiB, 256 by default."""
+    text = os.environ.get("LITEGOLD_MEMORY", "256")
     if not text.isdecimal():
         raise InputError(f"LITEGOLD_MEMORY={text}: expected a number of MiB")
     return int(text) << 20
