@@ -51,6 +51,7 @@ class Site(Protocol):
     inputs: tuple[Operand | None, ...]
     outputs: tuple[Operand, ...]
     threads: int
+    residual: Operand | None  # of the output's shape: added to the sum, before the activation
 
     def constant(self, value: Array) -> Operand:
         """Keep an array (packed weights, a table) for as long as the plan lives; 64-byte aligned."""

@@ -46,6 +46,7 @@ class _Site:
     constants: dict[str, Array] = field(default_factory=dict)
     scratches: dict[str, int] = field(default_factory=dict)
     prefix: str = ""
+    residual: Operand | None = None
 
     def constant(self, value: Array) -> Operand:
         name = f"{self.prefix}constant{len(self.constants)}"
