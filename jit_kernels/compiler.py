@@ -159,6 +159,9 @@ def main() -> None:
     os.dup2(2, 1)
     from llvmlite import binding as llvm
 
+    # Instructions stay as a tile writes them. LLVM's scheduler moves loads to the front of an unrolled loop, for
+    # their latency, which costs more registers than there are: sums of a product then went through memory.
+    llvm.set_option("", "-enable-misched=false")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     for line in sys.stdin:

@@ -24,6 +24,7 @@ def f32_product(
     x: I64,
     w: I64,
     bias: I64,
+    plus: I64,
     y: I64,
     g: S64,
     scratch: I64,
@@ -38,7 +39,10 @@ def f32_product(
     tid: I64,
     threads: I64,
 ) -> I64:
-    """Y = clamp(A W + bias); the rows of A are those of `x`, or windows over it where `lda` is 0."""
+    """Y = clamp(A W + bias + R); the rows of A are those of `x`, or windows over it where `lda` is 0.
+
+    R is at `plus` and lies like Y, or is absent (0).
+    """
     start, stop, first, last = 0, m, 0, (n + PANEL - 1) // PANEL
     if m >= 2 * ROWS * threads:
         start, stop = share((m + ROWS - 1) // ROWS, tid, threads)
@@ -52,10 +56,11 @@ def f32_product(
             a, stride = scratch + tid * (block * k * 4 + SLACK), k
             gather(a, k * 4, x, g, start, rows, False, 0, 0)
         c = y + start * ldc * 4
+        r = plus + start * ldc * 4 if plus else 0
         if m == 1:
-            f32_rows_of_one(a, w, k, n, first, last, bias, c, low, high)
+            f32_rows_of_one(a, w, k, n, first, last, bias, c, low, high, r)
         else:
-            f32_block(a, stride, rows, w, k, n, first, last, bias, c, ldc, low, high)
+            f32_block(a, stride, rows, w, k, n, first, last, bias, c, ldc, low, high, r)
         start += rows
     return OK
 
@@ -127,7 +132,8 @@ def lower_f32_conv2d(site: Site) -> list[Step]:
     steps = []
     for group in range(c // d):
         packing, weights, bias = _weights(site, w.value, group * n, n, k)
-        places = (shifted(x, group * d), weights, bias, shifted(y, group * n), g, scratch)
+        plus = None if site.residual is None else shifted(site.residual, group * n)
+        places = (shifted(x, group * d), weights, bias, plus, shifted(y, group * n), g, scratch)
         sizes = (m, k, n, c if in_place else 0, o, block)
         steps += [*packing, Step(f32_product, (*places, *sizes, *limits(attributes["activation"])))]
     return steps if m else []
@@ -144,6 +150,16 @@ def lower_f32_fully_connected(site: Site) -> list[Step]:
     sizes = (m, k, n, k, n, rows_of_a_block(m, k, n, 4))
     step = Step(
         f32_product,
-        (x, weights, bias, y, None, None, *sizes, *limits(site.attributes["activation"])),
+        (
+            x,
+            weights,
+            bias,
+            site.residual,
+            y,
+            None,
+            None,
+            *sizes,
+            *limits(site.attributes["activation"]),
+        ),
     )
     return [*steps, step] if m and n else []

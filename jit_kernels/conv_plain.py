@@ -33,12 +33,14 @@ def f32_conv_plain(
     x: F32,
     w: F32,
     b: F32,
+    r: F32,
     y: F32,
     g: S64,
     step: S64,
     images: I64,
     outputs: I64,
     biased: I64,
+    added: I64,
     low: F64,
     high: F64,
     tid: I64,
@@ -75,6 +77,8 @@ def f32_conv_plain(
                     of = o * so + p * sp + q * sq
                     for d in range(depth):
                         acc += x[at + d] * w[of + d * sd]
+            if added:
+                acc += r[place * outputs + o]
             acc = lo if acc < lo else acc
             y[place * outputs + o] = hi if acc > hi else acc
     return OK
@@ -268,7 +272,9 @@ def _counts(site: Site) -> tuple[int, int, bool]:
 def lower_f32_plain(site: Site) -> list[Step]:
     """Any filters."""
     end = limits(site.attributes["activation"])
-    return [Step(f32_conv_plain, (*_places(site), *_counts(site), *end))]
+    places, added = _places(site), site.residual is not None
+    places = (*places[:3], site.residual, *places[3:])
+    return [Step(f32_conv_plain, (*places, *_counts(site), added, *end))]
 
 
 def lower_q8_plain(site: Site) -> list[Step]:

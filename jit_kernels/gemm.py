@@ -77,8 +77,43 @@ def store_rows(
                 for j, x in enumerate(vectors):
                     v.store(x, row, j * v.lanes * size)
         with some:
-            for r, vectors in enumerate(out):
-                v.store_first(columns, vectors, v.add(c, v.mul(ldc, r * size)))
+            if size == 1:  # masks of bytes are rare among processors
+                for r, vectors in enumerate(out):
+                    v.store_first(columns, vectors, v.add(c, v.mul(ldc, r)))
+            else:
+                masks = column_masks(v, columns, len(out[0]))
+                for r, vectors in enumerate(out):
+                    row = v.pointer(c, v.mul(ldc, r * size))
+                    for j, x in enumerate(vectors):
+                        v.store_some(x, masks[j], row, j * v.lanes * size)
+
+
+def column_masks(v: Vectors, columns: Value, vectors: int) -> list[Value]:
+    """Return which lanes of some vectors in a row are among the first `columns`."""
+    return [v.mask(v.b.sub(columns, v.const(j * v.lanes))) for j in range(vectors)]
+
+
+def add_rows(
+    v: Vectors, acc: list[Value], rows: int, r: Value, ldc: Value, columns: Value
+) -> list[Value]:
+    """Return acc[row][vector] (flat) plus rows of a matrix at `r`, unless that is the null address."""
+    vectors = len(acc) // rows
+    masks = column_masks(v, columns, vectors)
+
+    def plus(_: Value, *sums: Value) -> list[Value]:
+        lines = [v.pointer(r, v.mul(ldc, 4 * row)) for row in range(rows)]
+        return [
+            v.b.fadd(
+                x,
+                v.load_some(
+                    "f32", masks[i % vectors], lines[i // vectors], i % vectors * 4 * v.lanes
+                ),
+            )
+            for i, x in enumerate(sums)
+        ]
+
+    some = v.b.icmp_unsigned("!=", r, v.const(0))
+    return v.carry(v.b.zext(some, r.type), acc, plus)
 
 
 def f32_tile(rows: int, vectors: int) -> Tile:
@@ -86,13 +121,14 @@ def f32_tile(rows: int, vectors: int) -> Tile:
 
     @tile(f"f32_gemm_{rows}x{vectors}")
     def gemm(
-        v: Vectors, a: I64, lda: I64, b: I64, k: I64, bias: I64, c: I64, ldc: I64, columns: I64,
-        low: F64, high: F64,
+        v: Vectors, a: I64, lda: I64, b: I64, k: I64, bias: I64, plus: I64, c: I64, ldc: I64,
+        columns: I64, low: F64, high: F64,
     ) -> None:  # fmt: skip
-        """C[rows, columns] = clamp(A B + bias)."""
+        """C[rows, columns] = clamp(A B + bias + R); R is at `plus`, spaced like C, or nowhere (0)."""
         starts = [v.load("f32", bias, 4 * v.lanes * j) for j in range(vectors)]
         lines = [v.pointer(a, v.mul(lda, 4 * r)) for r in range(rows)]
         acc = multiply_f32(v, lines, v.pointer(b), k, starts * rows, 2 * v.lanes)
+        acc = add_rows(v, acc, rows, plus, ldc, columns)
         lo, hi = (v.splat(v.narrow(x, "f32")) for x in (low, high))
         out = [[v.clamp(acc[r * vectors + j], lo, hi) for j in range(vectors)] for r in range(rows)]
         store_rows(v, out, c, ldc, columns, 4)
@@ -102,8 +138,8 @@ def f32_tile(rows: int, vectors: int) -> Tile:
 
 @tile("f32_row")
 def f32_row(
-    v: Vectors, a: I64, b: I64, k: I64, bias: I64, c: I64, columns: I64, low: F64, high: F64
-) -> None:
+    v: Vectors, a: I64, b: I64, k: I64, bias: I64, plus: I64, c: I64, columns: I64, low: F64, high: F64
+) -> None:  # fmt: skip
     """One row times a panel, in SPLIT partial sums: for k mod SPLIT each, then added in order."""
     size, line = 4 * v.lanes, 8 * v.lanes
     starts = [v.load("f32", bias, size * j) for j in range(2)]
@@ -129,13 +165,11 @@ def f32_row(
     rest = v.b.sub(k, done)
     acc = v.carry(rest, acc, lambda i, *sums: add(v.add(done, i), list(sums), 0))
     lo, hi = (v.splat(v.narrow(x, "f32")) for x in (low, high))
-    out = []
-    for j in range(2):
-        total = acc[j]
-        for part in range(1, SPLIT):
-            total = v.b.fadd(total, acc[2 * part + j])
-        out.append(v.clamp(total, lo, hi))
-    store_rows(v, [out], c, v.const(0), columns, 4)
+    totals = acc[:2]
+    for part in range(1, SPLIT):
+        totals = [v.b.fadd(x, acc[2 * part + j]) for j, x in enumerate(totals)]
+    totals = add_rows(v, totals, 1, plus, v.const(0), columns)
+    store_rows(v, [[v.clamp(x, lo, hi) for x in totals]], c, v.const(0), columns, 4)
 
 
 # The largest tile, and what is left of the rows; those with one vector take a panel's last columns.
@@ -144,17 +178,21 @@ f32_all_thin = f32_tile(ROWS, 1)
 
 
 @inlined
-def f32_rows_of_one(a, b, k, n, first, last, bias, c, low, high):  # type: ignore[no-untyped-def]
+def f32_rows_of_one(a, b, k, n, first, last, bias, c, low, high, plus=0):  # type: ignore[no-untyped-def]
     """As `f32_block`, for a product that has one row in all."""
     for p in range(first, last):
         columns = min(PANEL, n - p * PANEL)
         at = p * PANEL * 4
-        f32_row(a, b + at * k, k, bias + at, c + at, columns, low, high)
+        r = plus + at if plus else 0
+        f32_row(a, b + at * k, k, bias + at, r, c + at, columns, low, high)
 
 
 @inlined
-def f32_block(a, lda, rows, b, k, n, first, last, bias, c, ldc, low, high):  # type: ignore[no-untyped-def]
-    """C[rows, columns of the panels first .. last - 1] = clamp(A B + bias)."""
+def f32_block(a, lda, rows, b, k, n, first, last, bias, c, ldc, low, high, plus=0):  # type: ignore[no-untyped-def]
+    """C[rows, columns of the panels first .. last - 1] = clamp(A B + bias + R).
+
+    R is spaced like C and starts at `plus`; 0 stands for none.
+    """
     for p in range(first, last):
         w, s = b + p * k * PANEL * 4, bias + p * PANEL * 4
         column = p * PANEL
@@ -165,19 +203,20 @@ def f32_block(a, lda, rows, b, k, n, first, last, bias, c, ldc, low, high):  # t
             if left < ROWS and rows >= ROWS:
                 i = rows - ROWS  # overlaps the tile before, with the same results
                 left = ROWS
-            x, y = a + i * lda * 4, c + (i * ldc + column) * 4
+            at = (i * ldc + column) * 4
+            x, y, r = a + i * lda * 4, c + at, plus + at if plus else 0
             if left >= ROWS:
                 if columns <= LANES:
-                    f32_all_thin(x, lda, w, k, s, y, ldc, columns, low, high)
+                    f32_all_thin(x, lda, w, k, s, r, y, ldc, columns, low, high)
                 else:
-                    f32_all(x, lda, w, k, s, y, ldc, columns, low, high)
+                    f32_all(x, lda, w, k, s, r, y, ldc, columns, low, high)
                 i += ROWS
             elif left >= 4:
-                f32_4(x, lda, w, k, s, y, ldc, columns, low, high)
+                f32_4(x, lda, w, k, s, r, y, ldc, columns, low, high)
                 i += 4
             elif left >= 2:
-                f32_2(x, lda, w, k, s, y, ldc, columns, low, high)
+                f32_2(x, lda, w, k, s, r, y, ldc, columns, low, high)
                 i += 2
             else:
-                f32_1(x, lda, w, k, s, y, ldc, columns, low, high)
+                f32_1(x, lda, w, k, s, r, y, ldc, columns, low, high)
                 i += 1

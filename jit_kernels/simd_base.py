@@ -13,6 +13,7 @@ Value = Any  # an llvmlite value, or a Python number that becomes a constant
 LANES = 16 if "avx512f" in HOST else 8 if "avx2" in HOST else 4
 REGISTERS = 32 if "avx512f" in HOST else 16
 
+_LETTER = {"f32": "f", "s32": "i"}
 _BITS = {"s8": 8, "s16": 16, "s32": 32, "s64": 64}
 
 
@@ -116,6 +117,28 @@ class Emitter:
             return []
 
         self.carry(count, [], copy)
+
+    def mask(self, count: Value, lanes: int = 0) -> Value:
+        """Return which of a vector's lanes are among the first `count`."""
+        lanes = lanes or self.lanes
+        order = self.ir.Constant(self.vector("s32", lanes), list(range(lanes)))
+        few = self.b.trunc(self.const(count), self.element("s32"))
+        return self.b.icmp_signed("<", order, self.splat(few, lanes))
+
+    def load_some(self, name: str, mask: Value, address: Value, offset: Value = 0) -> Value:
+        """Load the 32-bit elements that `mask` has, and zeros in place of the others, which are not touched."""
+        kind = self.vector(name, mask.type.count)
+        align, none = self.ir.Constant(self.element("s32"), 4), self.ir.Constant(kind, None)
+        intrinsic = f"llvm.masked.load.v{kind.count}{_LETTER[name]}32.p0"
+        return self.call(intrinsic, kind, self._at(address, offset, kind), align, mask, none)
+
+    def store_some(self, x: Value, mask: Value, address: Value, offset: Value = 0) -> None:
+        """Store the 32-bit elements that `mask` has."""
+        letter = "i" if x.type.element == self.element("s32") else "f"
+        align = self.ir.Constant(self.element("s32"), 4)
+        intrinsic = f"llvm.masked.store.v{x.type.count}{letter}32.p0"
+        at = self._at(address, offset, x.type)
+        self.call(intrinsic, self.ir.VoidType(), x, at, align, mask)
 
     def bytes(self, element: Any) -> int:
         """Return the size of an element."""

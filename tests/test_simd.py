@@ -72,7 +72,8 @@ def panels(b, lanes):
 @pytest.mark.parametrize("lanes", WIDTHS)
 @pytest.mark.parametrize("part", [1, 3, 0])
 @pytest.mark.parametrize("k", [0, 1, 2, 37])
-def test_float_tile(lanes, part, k):
+@pytest.mark.parametrize("residual", [False, True])
+def test_float_tile(lanes, part, k, residual):
     columns = part or 2 * lanes
     rng = np.random.default_rng(k)
     rows = gemm.ROWS
@@ -80,11 +81,15 @@ def test_float_tile(lanes, part, k):
     b = rng.standard_normal((k, columns)).astype(np.float32)
     bias = rng.standard_normal(2 * lanes).astype(np.float32)
     c = np.full((rows, columns + 5), 77, np.float32)
-    packed = panels(b, lanes)
-    call(gemm.f32_all, lanes, a, a.shape[1], packed, k, bias, c, c.shape[1], columns, -1.0, np.inf)
-    exact = a[:, :k].astype(np.float64) @ b + bias[:columns]
-    terms = np.abs(a[:, :k]).astype(np.float64) @ np.abs(b) + np.abs(bias[:columns])
-    bound = (k + 1) * np.finfo(np.float32).eps * terms
+    r = rng.standard_normal(c.shape).astype(np.float32) if residual else np.zeros_like(c)
+    call(
+        gemm.f32_all, lanes, a, a.shape[1], panels(b, lanes), k, bias, r if residual else 0, c,
+        c.shape[1], columns, -1.0, np.inf,
+    )  # fmt: skip
+    r = r[:, :columns].astype(np.float64)
+    exact = a[:, :k].astype(np.float64) @ b + bias[:columns] + r
+    terms = np.abs(a[:, :k]).astype(np.float64) @ np.abs(b) + np.abs(bias[:columns]) + np.abs(r)
+    bound = (k + 2) * np.finfo(np.float32).eps * terms
     assert (np.abs(c[:, :columns] - np.maximum(exact, -1)) <= bound).all()
     assert (c[:, columns:] == 77).all()  # nothing else is touched
 
