@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, InputError, TensorType
+from ..ir import Array, Graph, InputError, Node, TensorType
+from ..passes import rewrite
+from ..passes.fold_constants import Evaluate
 from .context import Context
-from .interpreter import check_feed, check_graph, check_names, initial_states
+from .interpreter import (
+    check_feed,
+    check_graph,
+    check_names,
+    evaluate,
+    infer,
+    initial_states,
+    lacking,
+)
 from .plan import Plan, make_plan
 
 KEPT = 16  # plans that are remembered, for inputs of different shapes
+
+
+def folding(graph: Graph) -> Evaluate:
+    """Return how the passes compute a node of `graph` on constants."""
+
+    def run(
+        node: Node, types: Sequence[TensorType | None], args: Sequence[Array | None]
+    ) -> tuple[Array, ...] | None:
+        out = infer(node, types, graph.tensors)
+        return None if lacking(node, types, out) else evaluate(node, types, out, args)
+
+    return run
 
 
 class _Part:
@@ -105,6 +127,10 @@ class Session:
         reuse: whether tensors share memory; off, every intermediate can be read (`run_all`).
         fold: whether nodes that depend on constants alone are computed when planning.
         split_from: bytes that a run must read and write before it is worth waking other threads.
+        fuse: whether passes rewrite the network first; off, each node is run as the file has it.
+
+    Attributes:
+        planned: the network as it is run, after the passes.
     """
 
     def __init__(
@@ -115,8 +141,11 @@ class Session:
         reuse: bool = True,
         fold: bool = True,
         split_from: int = 1 << 17,
+        fuse: bool = True,
     ) -> None:
         check_graph(graph)
+        self.fuse = fuse
+        self.planned = rewrite(graph, folding(graph) if fold else None) if fuse else graph
         self.split_from = split_from
         self.volatile = frozenset[str]()
         self.graph, self.threads, self.reuse, self.fold = graph, threads, reuse, fold
@@ -140,7 +169,12 @@ class Session:
         Its constants `volatile` are values that one run has brought.
         """
         session = Session(
-            graph, self.threads, reuse=self.reuse, fold=self.fold, split_from=self.split_from
+            graph,
+            self.threads,
+            reuse=self.reuse,
+            fold=self.fold,
+            split_from=self.split_from,
+            fuse=False,  # it is a part of what the passes made
         )
         session.volatile = volatile
         return session
@@ -171,6 +205,10 @@ class Session:
         """Return the plan for these inputs (for inspection)."""
         arrays = {**self._arrays(feeds), **self._states}
         return self._part(arrays).plan
+
+    def plan_for(self, types: Mapping[str, TensorType]) -> Plan:
+        """Return a plan for inputs and states of these types, which is not kept and compiles nothing."""
+        return make_plan(self.planned, types, self.threads, self.reuse, self.fold, self.volatile)
 
     def compute(
         self, arrays: Mapping[str, Array], out: Mapping[str, Array], every: bool
@@ -250,14 +288,7 @@ class Session:
             with self.lock:
                 part = self._parts.get(key)
                 if part is None:
-                    plan = make_plan(
-                        self.graph,
-                        self._types(arrays),
-                        self.threads,
-                        self.reuse,
-                        self.fold,
-                        self.volatile,
-                    )
+                    plan = self.plan_for(self._types(arrays))
                     part = self._parts[key] = _Part(plan, self)
                     while len(self._parts) > KEPT:
                         self._parts.popitem(last=False)
