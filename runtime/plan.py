@@ -24,6 +24,7 @@ from ..jit_kernels.driver import MEET, SERIAL
 from ..jit_kernels.kernel import Kernel
 from ..jit_kernels.loading import addresses
 from ..jit_kernels.lowering import CPU, Operand, Step
+from .alias import Aliases, says_again
 from .arena import Place, check_memory, lower_bound, pack
 from .interpreter import attributes_of, evaluate, infer, lacking, located
 from .threads import ALIGNMENT, aligned
@@ -208,6 +209,8 @@ def make_plan(
         raise UnsupportedError(f"no CPU kernel for {', '.join(missing)}")
     plan.steps = [PlanStep(site.node, step) for site, steps in sites for step in steps]
     _name_ends(plan)
+    if reuse:
+        _drop_copies(plan, sites)
     _place(plan, sites)
     _emit(plan, sites)
     return plan
@@ -257,6 +260,18 @@ def _name_ends(plan: Plan) -> None:
     plan.outputs = tuple(dict.fromkeys(n for n in wanted if n in made))
     plan.inputs = tuple(n for n in plan.types if n not in made and n not in plan.known)
     plan.inputs = tuple(n for n in plan.inputs if plan.types[n].size)
+
+
+def _drop_copies(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
+    """Leave out the steps that only say a tensor again in another shape."""
+    aliases = Aliases({*plan.inputs, *plan.known}, {*plan.outputs})
+    left = [
+        PlanStep(site.node, step)
+        for site, steps in sites
+        for step in steps
+        if not (says_again(step, steps, site) and aliases.join(step))
+    ]
+    plan.steps = [replace(p, step=aliases.renamed(p.step)) for p in left]
 
 
 def _operands(step: Step) -> list[Operand]:
