@@ -83,9 +83,13 @@ def check(
     runs: int = 3,
     seed: int = 0,
     threads: int = 1,
+    fuse: bool = True,
     progress: Progress = lambda what, done, of: None,
 ) -> Report:
     """Compare every tensor with what the reference makes of the same inputs of its node.
+
+    With `fuse` the nodes are those that the passes leave; a chain that they have joined counts as one, whose reference
+    runs the network's own nodes. Off, all tensors of the file are compared.
 
     Inputs: `feeds`, one dict of arrays by input name or several; without them `runs` random ones. Stateful
     networks start from their initial state and carry it from one to the next.
@@ -101,7 +105,7 @@ def check(
     report = Report(graph.name, against or "jit", len(batches))
     reasons: dict[str, str] = {}
     if against is None:
-        seen = _plan_tensors(graph, batches, threads, report, progress)
+        graph, seen = _plan_tensors(graph, batches, threads, fuse, report, progress)
     elif against == "litert":
         seen = _litert_tensors(graph, batches, model)
     elif against == "onnxruntime":
@@ -133,12 +137,13 @@ def _plan_tensors(
     graph: Graph,
     batches: Sequence[Mapping[str, Array]],
     threads: int,
+    fuse: bool,
     report: Report,
     progress: Progress,
-) -> list[dict[str, Array]]:
-    """Run the plan with a place of its own for each tensor, and again as users do."""
-    watched = Session(graph, threads=threads, reuse=False)
-    usual = Session(graph, threads=threads)
+) -> tuple[Graph, list[dict[str, Array]]]:
+    """Run the plan with a place of its own for each tensor, and again as users do; return the graph that it runs."""
+    watched = Session(graph, threads=threads, reuse=False, fuse=fuse)
+    usual = Session(graph, threads=threads, fuse=fuse)
     states = {s.tensor: s.initial for s in graph.states}
     seen, same = [], True
     for i, feeds in enumerate(batches):
@@ -149,7 +154,7 @@ def _plan_tensors(
         seen.append({**every, **states})
         states = next_states(graph, seen[-1])
     report.outputs_ok = same
-    return seen
+    return watched.planned, seen
 
 
 def _same_bits(a: Array, b: Array) -> bool:

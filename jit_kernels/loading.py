@@ -15,8 +15,10 @@ from .kernel import Kernel
 _addresses: dict[Kernel, int] = {}
 _lock = threading.RLock()
 
-# What an address is called as from Python: int64 f(block, tid, threads). Such a call releases the GIL.
-SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+# What an address is called as from Python: int64 f(block, tid, threads). The first kind of call releases the GIL; the
+# second keeps it, which costs less and suits what takes less time than other threads would wait anyway.
+_TYPES = [ctypes.c_int64] * 4
+RELEASING, KEEPING = ctypes.CFUNCTYPE(*_TYPES), ctypes.PYFUNCTYPE(*_TYPES)
 
 
 @functools.cache
@@ -63,6 +65,9 @@ def addresses(kernels: Iterable[Kernel]) -> list[int]:
 
 
 @functools.cache
-def callable_of(kernel: Kernel) -> Callable[[int, int, int], int]:
-    """Return a kernel as a function of Python: (address of the argument block, tid, threads) -> code."""
-    return SIGNATURE(addresses([kernel])[0])
+def callable_of(kernel: Kernel, keeps_lock: bool = False) -> Callable[[Any, Any, Any], int]:
+    """Return a kernel as a function of Python: (address of the argument block, tid, threads) -> code.
+
+    They are integers, Python's or `c_int64`. Other threads of Python run meanwhile, unless it `keeps_lock`.
+    """
+    return (KEEPING if keeps_lock else RELEASING)(addresses([kernel])[0])

@@ -36,11 +36,14 @@ class Step:
     """One call of a kernel. `arguments` are in the order of its parameters, without tid and threads.
 
     `serial` marks a kernel which must run on one thread; the others share the work by tid and threads.
+    `whole_copy` says that it copies its first argument to its second, all of either: where both may be in one place
+    it need not be done.
     """
 
     kernel: Kernel
     arguments: tuple[Argument, ...]
     serial: bool = False
+    whole_copy: bool = False
 
 
 class Site(Protocol):

@@ -172,12 +172,14 @@ def copy(site: Site, x: Operand, source: View, y: Operand, target: View) -> list
                 site, x, source.part(0, i, 1).without(0), y, target.part(0, i, 1).without(0)
             )
         ]
+    flat = View.of((x.type.size,)) if x.type.size > 1 else View((), ())
+    whole = source == target == flat and y.type.size == x.type.size and x.offset == y.offset == 0
     missing = AXES - len(source.sizes)
     rows: list[int] = []
     for values, default in ((source.sizes, 1), (source.strides, 0), (target.strides, 0)):
         rows += [default] * missing + list(values)
     table = site.constant(np.array([*rows, source.offset, target.offset], np.int64))
-    return [Step(copy_elements[width(y)], (x, y, table))]
+    return [Step(copy_elements[width(y)], (x, y, table), whole_copy=whole)]
 
 
 def fill_with(value: Operand, y: Operand, count: int) -> list[Step]:

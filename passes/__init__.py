@@ -1,1 +1,5 @@
-"""Graph rewrites, one a file."""
+"""Graph rewrites: pure functions from graph to graph, one file a pass."""
+
+from .rewrite import rewrite
+
+__all__ = ["rewrite"]

@@ -30,8 +30,9 @@ class Bound:
         self._states = {s.tensor: s.initial.copy() for s in session.graph.states}
         self.context = Context(plan, session.split_from)
         self._results = self.context.run({**self._feeds, **self._states}, {})
+        self._walk = self.context.walk
 
     def __call__(self) -> None:
         """Run the kernels once more."""
-        if self.context.walk() != driver.NONE:
+        if self._walk() != driver.NONE:
             raise RunError(f"{self.context.plan.graph.name}: a kernel failed")

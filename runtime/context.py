@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import ctypes
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -14,10 +15,9 @@ from ..jit_kernels.loading import callable_of
 from .plan import Plan
 from .threads import Crew, aligned, crew, usable_cores
 
-
-@functools.cache
-def _drive() -> Callable[[int, int, int], int]:
-    return callable_of(driver.drive)
+SHORT = (
+    1 << 17
+)  # bytes that a plan may read and write to count as short: far less than a millisecond
 
 
 def address_of(array: Array) -> int:
@@ -45,10 +45,13 @@ class Context:
             *(len(plan.steps), sync, address_of(self.times) if profile else 0),
         ]
         self._job = np.array(job, np.int64)
-        self._job_address = address_of(self._job)
-        self._blocks, self._drive = blocks, _drive()  # kept alive: the job points at them
-        self._inputs = [(n, self.view(n) if n in plan.places else None) for n in plan.inputs]
-        self._outputs = [(n, self.view(n) if n in plan.places else None) for n in plan.outputs]
+        self._blocks = blocks  # kept alive: the job points at them
+        self.walk = self._walk()
+        self._bound = [n for n in plan.inputs if n in plan.patches]
+        self._copied = [(n, self.view(n)) for n in plan.inputs if n in plan.places]
+        types = [(n, plan.types[n]) for n in plan.outputs if n not in plan.places]
+        self._made = [(n, t.shape, t.dtype) for n, t in types]
+        self._left = [(n, self.view(n)) for n in plan.outputs if n in plan.places]
 
     def view(self, name: str) -> Array:
         """Return a tensor's place in the arena."""
@@ -63,35 +66,44 @@ class Context:
     def run(self, feeds: Mapping[str, Array], out: Mapping[str, Array]) -> dict[str, Array]:
         """Run the plan. Arrays in `out` are used where possible, others are new."""
         alive = []  # bound arrays must outlive the run
-        for name, view in self._inputs:
+        for name, view in self._copied:
+            view[...] = feeds[name]
+        for name in self._bound:
             array = feeds[name]
-            if view is not None:
-                view[...] = array
-            elif name in self.plan.patches:
-                if not (array.flags.c_contiguous and array.flags.aligned):
-                    array = np.array(array, order="C")
-                alive.append(array)
-                self._bind(name, array)
+            if not (array.flags.c_contiguous and array.flags.aligned):
+                array = np.array(array, order="C")
+            alive.append(array)
+            self._bind(name, array)
         results = {}
-        for name, view in self._outputs:
-            if view is None:
-                t = self.plan.types[name]
-                results[name] = out[name] if name in out else np.empty(t.shape, t.dtype)
-                self._bind(name, results[name])
+        for name, shape, dtype in self._made:
+            results[name] = out[name] if name in out else np.empty(shape, dtype)
+            self._bind(name, results[name])
         failure = self.walk()
         if failure != driver.NONE:
             step, code = divmod(failure, 256)
             reason = CODES.get(code, f"the kernel returned {code}")
             raise RunError(f"{self.plan.steps[step].node}: {reason}")
-        for name, view in self._outputs:
-            if view is not None:
-                results[name] = view.copy()
+        for name, view in self._left:
+            results[name] = view.copy()
         return results
 
-    def walk(self) -> int:
-        """Run the kernels on what is in place; return what `driver.drive` returns."""
-        if self._crew and self._crew.try_hire():
-            with self._crew:
-                self._crew.start(self._job_address, self.threads)
-                return self._drive(self._job_address, 0, self.threads)
-        return self._drive(self._job_address, 0, 1)
+    def _walk(self) -> Callable[[], int]:
+        """Return a function that runs the kernels on what is in place, and returns what `driver.drive` returns."""
+        crew, threads = self._crew, self.threads
+        # Made beforehand: turning Python's numbers into C's takes longer than a small plan.
+        job, first, one, all_of_them = map(ctypes.c_int64, (address_of(self._job), 0, 1, threads))
+        short = crew is None and self.plan.traffic < SHORT
+        alone = partial(callable_of(driver.drive, keeps_lock=short), job, first, one)
+        if crew is None:
+            return alone
+        together = partial(callable_of(driver.drive), job, first, all_of_them)
+        address = job.value
+
+        def walk() -> int:
+            if not crew.try_hire():
+                return alone()
+            with crew:
+                crew.start(address, threads)
+                return together()
+
+        return walk

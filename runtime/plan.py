@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..ir import (
     Array,
@@ -22,6 +24,7 @@ from ..jit_kernels.driver import MEET, SERIAL
 from ..jit_kernels.kernel import Kernel
 from ..jit_kernels.loading import addresses
 from ..jit_kernels.lowering import CPU, Operand, Step
+from .alias import Aliases, says_again
 from .arena import Place, check_memory, lower_bound, pack
 from .interpreter import attributes_of, evaluate, infer, lacking, located
 from .threads import ALIGNMENT, aligned
@@ -104,8 +107,12 @@ class Plan:
         """Bytes of all tensors that the steps read and write."""
         return sum(o.type.nbytes for p in self.steps for o in _operands(p.step))
 
+    @functools.cached_property
+    def kernels(self) -> NDArray[np.int64]:
+        """Addresses of the steps' kernels; the first look compiles those that are new to this machine."""
+        return np.array(addresses([p.step.kernel for p in self.steps]), np.int64)
+
     def __post_init__(self) -> None:
-        self.kernels = np.zeros(0, np.int64)
         self.flags = np.zeros(0, np.uint8)
         self.slots = np.zeros(0, np.int64)  # argument blocks, addresses in the arena as offsets
         self.starts = np.zeros(0, np.int64)  # of each step's block in `slots`
@@ -202,6 +209,8 @@ def make_plan(
         raise UnsupportedError(f"no CPU kernel for {', '.join(missing)}")
     plan.steps = [PlanStep(site.node, step) for site, steps in sites for step in steps]
     _name_ends(plan)
+    if reuse:
+        _drop_copies(plan, sites)
     _place(plan, sites)
     _emit(plan, sites)
     return plan
@@ -253,6 +262,18 @@ def _name_ends(plan: Plan) -> None:
     plan.inputs = tuple(n for n in plan.inputs if plan.types[n].size)
 
 
+def _drop_copies(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
+    """Leave out the steps that only say a tensor again in another shape."""
+    aliases = Aliases({*plan.inputs, *plan.known}, {*plan.outputs})
+    left = [
+        PlanStep(site.node, step)
+        for site, steps in sites
+        for step in steps
+        if not (says_again(step, steps, site) and aliases.join(step))
+    ]
+    plan.steps = [replace(p, step=aliases.renamed(p.step)) for p in left]
+
+
 def _operands(step: Step) -> list[Operand]:
     return [a for a in step.arguments if isinstance(a, Operand)]
 
@@ -301,7 +322,7 @@ def aligned_copy(value: Array) -> Array:
 
 
 def _emit(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
-    """Write kernel addresses, flags and argument blocks."""
+    """Write flags and argument blocks."""
     _constant_pool(plan, sites)
     slots, starts, in_arena = list[int](), list[int](), list[int]()
     for p in plan.steps:
@@ -323,7 +344,6 @@ def _emit(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
                 real = np.array(argument, np.float64).view(np.int64)
                 slots[slot] = int(real) if kind == "F64" else int(argument)
     serial = [p.step.serial for p in plan.steps]
-    plan.kernels = np.array(addresses([p.step.kernel for p in plan.steps]), np.int64)
     plan.flags = np.array(
         [
             SERIAL * s | MEET * (not s or not following)

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, InputError, TensorType
+from ..ir import Array, Graph, InputError, Node, TensorType
+from ..passes import rewrite
+from ..passes.fold_constants import Evaluate
 from .context import Context
-from .interpreter import check_feed, check_graph, check_names, initial_states
+from .interpreter import (
+    check_feed,
+    check_graph,
+    check_names,
+    evaluate,
+    infer,
+    initial_states,
+    lacking,
+)
 from .plan import Plan, make_plan
 
 KEPT = 16  # plans that are remembered, for inputs of different shapes
+NOTHING: Mapping[str, Array] = {}
+Quick = Callable[[Mapping[str, Any]], dict[str, Array] | None]
+
+
+def folding(graph: Graph) -> Evaluate:
+    """Return how the passes compute a node of `graph` on constants."""
+
+    def run(
+        node: Node, types: Sequence[TensorType | None], args: Sequence[Array | None]
+    ) -> tuple[Array, ...] | None:
+        out = infer(node, types, graph.tensors)
+        return None if lacking(node, types, out) else evaluate(node, types, out, args)
+
+    return run
 
 
 class _Part:
@@ -32,6 +56,41 @@ class _Part:
         self.empty = tuple(
             n for n in wanted if n not in plan.known and n in plan.types and not plan.types[n].size
         )
+        self.quick = self._quick(session.graph.inputs, session.graph.outputs)
+
+    def _quick(self, inputs: Sequence[str], outputs: Sequence[str]) -> Quick | None:
+        """Return a function that runs the plan on arrays like those that it was made for, and does nothing else.
+
+        It returns None for other arrays. There is none where a run takes more: states, tails, outputs of other kinds.
+        """
+        plan, contexts = self.plan, self.contexts
+        special = plan.rest or plan.graph.states or self.known or self.empty
+        mixed = {n in plan.places for n in plan.outputs} == {
+            True,
+            False,
+        }  # would come in another order
+        if special or mixed or tuple(outputs) != plan.outputs:
+            return None
+        wanted = [(n, t.shape, t.dtype) for n in inputs for t in (plan.types[n],)]
+        count = len(wanted)
+
+        def run(feeds: Mapping[str, Any]) -> dict[str, Array] | None:
+            if len(feeds) != count:
+                return None
+            for name, shape, dtype in wanted:
+                x = feeds.get(name)
+                if x.__class__ is not np.ndarray or x.shape != shape or x.dtype != dtype:
+                    return None
+            try:
+                context = contexts.pop()
+            except IndexError:
+                return None
+            try:
+                return context.run(feeds, NOTHING)
+            finally:
+                contexts.append(context)
+
+        return run
 
     def run(
         self, feeds: Mapping[str, Array], out: Mapping[str, Array], every: bool
@@ -105,6 +164,10 @@ class Session:
         reuse: whether tensors share memory; off, every intermediate can be read (`run_all`).
         fold: whether nodes that depend on constants alone are computed when planning.
         split_from: bytes that a run must read and write before it is worth waking other threads.
+        fuse: whether passes rewrite the network first; off, each node is run as the file has it.
+
+    Attributes:
+        planned: the network as it is run, after the passes.
     """
 
     def __init__(
@@ -115,8 +178,11 @@ class Session:
         reuse: bool = True,
         fold: bool = True,
         split_from: int = 1 << 17,
+        fuse: bool = True,
     ) -> None:
         check_graph(graph)
+        self.fuse = fuse
+        self.planned = rewrite(graph, folding(graph) if fold else None) if fuse else graph
         self.split_from = split_from
         self.volatile = frozenset[str]()
         self.graph, self.threads, self.reuse, self.fold = graph, threads, reuse, fold
@@ -132,6 +198,7 @@ class Session:
         self._static = tuple(n for n in graph.inputs if n in static)
         self._ends = frozenset(graph.outputs)
         self._states: dict[str, Array] = {}
+        self._quick: Quick | None = None  # for inputs like the last ones
         self.reset()
 
     def like(self, graph: Graph, volatile: frozenset[str]) -> Session:
@@ -140,7 +207,12 @@ class Session:
         Its constants `volatile` are values that one run has brought.
         """
         session = Session(
-            graph, self.threads, reuse=self.reuse, fold=self.fold, split_from=self.split_from
+            graph,
+            self.threads,
+            reuse=self.reuse,
+            fold=self.fold,
+            split_from=self.split_from,
+            fuse=False,  # it is a part of what the passes made
         )
         session.volatile = volatile
         return session
@@ -156,6 +228,10 @@ class Session:
 
         The arrays are the caller's. Those in `out`, of the right shape and type, are filled and returned.
         """
+        if out is None and self._quick is not None:
+            values = self._quick(feeds)
+            if values is not None:
+                return values
         arrays = self._arrays(feeds)
         values = self._carry(arrays, out or {}, every=False)
         return {n: self._output(n, values, arrays, out or {}) for n in self.graph.outputs}
@@ -171,6 +247,10 @@ class Session:
         """Return the plan for these inputs (for inspection)."""
         arrays = {**self._arrays(feeds), **self._states}
         return self._part(arrays).plan
+
+    def plan_for(self, types: Mapping[str, TensorType]) -> Plan:
+        """Return a plan for inputs and states of these types, which is not kept and compiles nothing."""
+        return make_plan(self.planned, types, self.threads, self.reuse, self.fold, self.volatile)
 
     def compute(
         self, arrays: Mapping[str, Array], out: Mapping[str, Array], every: bool
@@ -250,17 +330,12 @@ class Session:
             with self.lock:
                 part = self._parts.get(key)
                 if part is None:
-                    plan = make_plan(
-                        self.graph,
-                        self._types(arrays),
-                        self.threads,
-                        self.reuse,
-                        self.fold,
-                        self.volatile,
-                    )
+                    plan = self.plan_for(self._types(arrays))
                     part = self._parts[key] = _Part(plan, self)
                     while len(self._parts) > KEPT:
                         self._parts.popitem(last=False)
+        if not self._static:  # values of inputs do not choose the plan
+            self._quick = part.quick
         return part
 
     def _types(self, arrays: Mapping[str, Array]) -> dict[str, TensorType]:

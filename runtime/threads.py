@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
 import os
@@ -50,9 +49,7 @@ class Crew:
         self._job = np.zeros(3, np.int64)
         (self._drive,) = addresses([driver.drive])
         self._serve = callable_of(driver.serve)
-        # `publish` is short: keeping the GIL is cheaper than letting go of it.
-        kind = ctypes.PYFUNCTYPE(*[ctypes.c_int64] * 4)
-        self._publish = kind(addresses([driver.publish])[0])
+        self._publish = callable_of(driver.publish, keeps_lock=True)
         for lock in self._wake:
             lock.acquire()
         for worker in range(1, size):

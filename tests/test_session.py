@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -247,3 +248,30 @@ def test_after_a_cut_kernels_work_where_there_is_much_to_do() -> None:
         tail = next(reversed(part.tails.values()))
         steps = [p.node.op for p in next(iter(tail._parts.values())).plan.steps]
         assert {unique, square, fill, neg} <= set(steps)
+
+
+@pytest.mark.parametrize("size", [7, 50_000])  # copied, and used where it is
+def test_the_quick_way_serves_only_what_it_was_made_for(size: int) -> None:
+    graph = replace(TWO, tensors={**TWO.tensors, "x": F((4, size)), "a": F((4, size))})
+    graph = replace(graph, dynamic={"x": (0,)})
+    session, i = Session(graph), np.arange(6, dtype=np.int32)
+    rng = np.random.default_rng(0)
+    for turn in range(12):
+        rows = (4, 4, 4, 2)[turn % 4]
+        x = rng.standard_normal((size, rows)).astype(np.float32).T  # not contiguous
+        x = x if turn % 3 else np.ascontiguousarray(x)
+        values = session.run({"i": i, "x": x})
+        assert list(values) == ["a", "b"]
+        np.testing.assert_array_equal(values["a"], -x)
+        np.testing.assert_array_equal(values["b"], -i)
+        again = session.run({"x": x, "i": i + 1})
+        assert not np.shares_memory(again["a"], values["a"])
+        for bad, words in [
+            ({"x": x.astype(">f4"), "i": i}, "expected f32"),
+            ({"x": x, "i": i[:5]}, "expected shape"),
+            ({"x": x}, "missing i"),
+            ({"x": x, "i": i, "z": i}, "unknown z"),
+            ({"x": x, "z": i}, "missing i; unknown z"),
+        ]:
+            with pytest.raises(InputError, match=words):
+                session.run(bad)

@@ -71,9 +71,12 @@ class Network:
             self._session.reset()
         return self._session.run(feeds)
 
-    def session(self, *, threads: int | None = None) -> Session:
-        """Return a session of its own: states are carried from run to run until `reset()`."""
-        return Session(self.graph, threads=threads or self.threads)
+    def session(self, *, threads: int | None = None, fuse: bool = True) -> Session:
+        """Return a session of its own: states are carried from run to run until `reset()`.
+
+        With `fuse` off no pass rewrites the network; the plan runs the nodes of the file.
+        """
+        return Session(self.graph, threads=threads or self.threads, fuse=fuse)
 
     def feeds(self, *x: Any, **named: Array) -> dict[str, Array]:
         """Name the arrays of a call; shapes and types are checked where the network runs."""

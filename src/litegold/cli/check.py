@@ -28,6 +28,9 @@ def check(
     runs: Annotated[int, typer.Option(help="number of random inputs")] = 3,
     seed: Annotated[int, typer.Option(help="of the random inputs")] = 0,
     threads: Annotated[int, typer.Option(help="of the plan")] = 1,
+    fuse: Annotated[
+        bool, typer.Option(help="let passes join nodes first, as users' runs do")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> None:
     """Compare each tensor with the reference on the same inputs of its node; exit code 1 if one is wrong."""
@@ -47,6 +50,7 @@ def check(
                 runs=runs,
                 seed=seed,
                 threads=threads,
+                fuse=fuse,
                 progress=progress,
             )
         report.model = str(path)

@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 
 from ..face import Network, load
-from ..ir import TensorType, format_of
+from ..ir import LitegoldError, TensorType, format_of
+from ..refimpl.fused import fused
 from . import app, screen
 
 
@@ -42,6 +43,7 @@ def info(
     screen.out.print(table)
     if facts["unsupported"]:
         screen.out.print("not supported: " + ", ".join(facts["unsupported"]), style="red")
+    _show_plan(facts["plan"])
     if nodes:
         _list_nodes(net)
 
@@ -67,7 +69,46 @@ def describe(net: Network) -> dict[str, Any]:
         "states": {s.tensor: spell(graph.tensors[s.tensor]) for s in graph.states},
         "operators": {f"{name} {form}": count for (name, form), count in counts.most_common()},
         "unsupported": list(graph.metadata.get("unsupported", ())),
+        "plan": describe_plan(net),
     }
+
+
+def describe_plan(net: Network) -> dict[str, Any]:
+    """Return what the passes and the planner make of a network at its declared shapes; or why they cannot."""
+    try:
+        session = net.session()
+        given = {**net.inputs, **{s.tensor: net.graph.tensors[s.tensor] for s in net.graph.states}}
+        plan = session.plan_for(given)
+    except LitegoldError as error:
+        return {"error": str(error)}
+    return {
+        "nodes": len(session.planned.nodes),
+        "fused": [n.name for n in session.planned.nodes if n.op is fused],
+        "kernel_calls": len(plan.steps),
+        "nodes_after_cut": len(plan.rest),
+        "arena_bytes": plan.arena_bytes,
+        "arena_bound_bytes": plan.arena_bound,
+        "packed_bytes": sum(a.nbytes for a in plan.pool.values()),
+    }
+
+
+def _show_plan(plan: dict[str, Any]) -> None:
+    if "error" in plan:
+        screen.out.print(f"no plan: {plan['error']}", style="red", markup=False)
+        return
+    joined = f", {len(plan['fused'])} of them joined from several" if plan["fused"] else ""
+    screen.out.print(
+        f"plan: {plan['nodes']} nodes after passes{joined}; {plan['kernel_calls']} kernel calls; "
+        f"arena {plan['arena_bytes']:,} bytes (no packing takes less than {plan['arena_bound_bytes']:,}); "
+        f"constants as kernels read them {plan['packed_bytes']:,} bytes",
+        highlight=False,
+    )
+    if plan["nodes_after_cut"]:
+        screen.out.print(
+            f"  planned up to a value that only a run brings: {plan['nodes_after_cut']} nodes come after it"
+        )
+    for name in plan["fused"]:
+        screen.out.print(f"  joined: {name}", highlight=False, markup=False)
 
 
 def spell(type: TensorType, dynamic: tuple[int, ...] = ()) -> str:
