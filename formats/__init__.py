@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Final
 
 from ..ir import FormatError, Graph
 
@@ -18,3 +20,22 @@ def load(source: bytes | str | os.PathLike[str]) -> Graph:
     raise FormatError(
         f"{what}: not a model of a known format (it starts with {data[:8]!r}); known: TFLite"
     )
+
+
+def _write_tflite(graph: Graph) -> bytes:
+    from .tflite import write
+
+    return write(graph)
+
+
+def _write_onnx(graph: Graph) -> bytes:
+    from .onnx import write_graph
+
+    return write_graph(graph).data
+
+
+# By the ending of the file's name.
+WRITERS: Final[dict[str, Callable[[Graph], bytes]]] = {
+    ".tflite": _write_tflite,
+    ".onnx": _write_onnx,
+}

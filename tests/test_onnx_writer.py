@@ -25,6 +25,7 @@ from litegold.refimpl.cast import dequantize, quantize
 from litegold.refimpl.conv import conv2d, depthwise_conv2d
 from litegold.refimpl.matmul import fully_connected
 from litegold.refimpl.pool import max_pool2d
+from litegold.refimpl.recurrent import lstm
 from litegold.refimpl.reduce import mean, reduce_prod
 from litegold.refimpl.reduce import sum as sum_op
 from litegold.refimpl.resize import resize_nearest_neighbor
@@ -49,6 +50,7 @@ WRONG_THERE = {
     logistic: np.float32([-15, -10]),  # a rational function: right to some roundings of 1, not of y
     tanh: np.float32([1e-38, 5e-39]),  # its products lose digits where they are subnormal
 }
+SELDOM = {lstm}  # most cases have a projection, clipped cells, or such, for which ONNX has no word
 
 
 def plain_keys(formats):
@@ -101,7 +103,7 @@ def check_key(engine, key, count):
         check_case(engine, case, tally)
 
     body()
-    assert tally["run"] * 2 >= tally.total(), tally
+    assert tally["run"] * (8 if key[0] in SELDOM else 2) >= tally.total(), tally
 
 
 @pytest.mark.parametrize("key", plain_keys({"f32"}), ids=key_id)

@@ -8,9 +8,16 @@ from .table import ONNX_WRITER, OnnxSite
 
 @ONNX_WRITER.of(fully_connected)
 def write_fully_connected(site: OnnxSite) -> str:
-    """Write Gemm over the rows of x."""
-    inputs = site.type(1).shape[1]
+    """Write Gemm over the rows of x; where x has more axes, and keeps them, MatMul and Add."""
+    shape, (_, inputs) = site.type().shape, site.type(1).shape
+    activation = site.attribute("activation")
+    if site.attribute("keep_dims") and len(shape) > 2:
+        y = site.emit("MatMul", site.input(0), site.transposed(site.input(1), (1, 0)))
+        y = site.emit("Add", y, site.input(2)) if site.input(2) else y
+        return site.clamped(y, activation)
     rows = site.reshaped(site.input(0), (site.type().size // inputs, inputs))
     bias = [site.input(2)] if site.input(2) else []
     y = site.emit("Gemm", rows, site.input(1), *bias, transB=1)
-    return site.clamped(site.reshaped(y, site.out[0].shape), site.attribute("activation"))
+    out = site.out[0].shape
+    y = y if len(out) == 2 else site.reshaped(y, out)
+    return site.clamped(y, activation)

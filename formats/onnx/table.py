@@ -109,6 +109,8 @@ class OnnxSite:
 
     def reshaped(self, x: str, shape: Sequence[int]) -> str:
         """Give `x` another shape; a 0 is a size of 0."""
+        if x in self.types and self.types[x].shape == tuple(shape):
+            return x
         return self.emit("Reshape", x, self.whole(list(shape)), allowzero=1)
 
     def in_nchw(self, code: str, x: str, *others: str, **attributes: Any) -> str:

@@ -55,24 +55,25 @@ def write(
     inputs = tuple(n for n in read if n not in made and n not in stored)
     extra |= {name: value for name, value in stored.items() if name in read}
     records = [r for s in sites for r in s.records]
-    return _file(records, {n: types[n] for n in inputs}, {n: types[n] for n in computed}, extra), (
-        inputs
-    )
+    outputs = {n: types[n] for n in computed}
+    return model_bytes(records, {n: types[n] for n in inputs}, outputs, extra), inputs
 
 
-def _file(
+def model_bytes(
     records: Iterable[OnnxRecord],
     inputs: Mapping[str, TensorType],
     outputs: Mapping[str, TensorType],
     constants: Mapping[str, Array],
+    name: str = "",
 ) -> bytes:
+    """Return the file of ONNX nodes in execution order."""
     onnx = _package()
     graph = onnx.helper.make_graph(
         [
             onnx.helper.make_node(r.code, r.inputs, r.outputs, **_attributes(onnx, r.attributes))
             for r in records
         ],
-        "litegold",
+        name or "litegold",
         [_declared(onnx, n, t) for n, t in inputs.items()],
         [_declared(onnx, n, t) for n, t in outputs.items()],
         [onnx.numpy_helper.from_array(np.asarray(v, order="C"), n) for n, v in constants.items()],

@@ -106,17 +106,17 @@ def load(source: str | os.PathLike[str] | bytes, *, threads: int = 1) -> Network
 
 
 def save(net: Network | Graph, path: str | os.PathLike[str]) -> None:
-    """Write the network in the format that the file name's ending says (.tflite).
+    """Write the network in the format that the file name's ending says (.tflite, .onnx).
 
-    The file is written under a temporary name and renamed: nothing is ever half-written.
+    The file is written under a temporary name and renamed: nothing is ever half-written. Images have their channels
+    last in both formats, as here; see `litegold.formats.onnx.write_graph` for others.
     """
-    from .formats.tflite import write
+    from .formats import WRITERS
 
     target = Path(path)
-    if target.suffix != ".tflite":
-        raise UnsupportedError(f"{target.name}: only .tflite can be written")
-    graph = net.graph if isinstance(net, Network) else net
-    data = write(graph)
+    if target.suffix not in WRITERS:
+        raise UnsupportedError(f"{target.name}: only {', '.join(WRITERS)} can be written")
+    data = WRITERS[target.suffix](net.graph if isinstance(net, Network) else net)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)
