@@ -98,7 +98,7 @@ def narrow(x: Array, rounding: str = "nearest_even", flush: bool = False) -> F16
     b = np.where(np.isinf(x), INFINITY, b)
     payload = (whole >> np.uint64(42)).astype(np.int64) & 0x3FF
     b = np.where(np.isnan(x), INFINITY | QUIET | payload, b)
-    return (b | negative.astype(np.int64) << 15).astype(np.uint16).view(np.float16)
+    return np.asarray(b | negative.astype(np.int64) << 15, np.uint16).view(np.float16)
 
 
 def _rounds_up(rest: F64, odd: Array, negative: Array, rounding: str) -> Array:
