@@ -19,6 +19,7 @@ import numpy as np
 
 from ..ir import Array, Node, TensorType, format_of
 from ..quant.rule import INT8
+from ..refimpl.half import narrow
 from ..runtime.interpreter import evaluate
 from .case import Case
 from .tables import ENVELOPE
@@ -114,10 +115,12 @@ def node_bounds(
     """Return the allowed absolute error of every element of a node's outputs.
 
     Integer results and those of quantized rules are exact. A hybrid node is bounded by the envelope of the float
-    operator on its dequantized weights.
+    operator on its dequantized weights, one on float16 by what a float32 kernel may give, rounded (`_half_bounds`).
     """
     zeros = tuple(np.zeros(w.shape) for w in want)
     form = format_of(node.op, tuple(types))
+    if form == "f16" and "f32" in node.op.dtypes:
+        return _half_bounds(node, types, args, want)
     if form == "hybrid":
         args = [_real(a, t) for a, t in zip(args, types, strict=True)]
     elif (form != "f32" and (node.op, form) in INT8) or all(w.dtype.kind != "f" for w in want):
@@ -132,6 +135,41 @@ def node_bounds(
         np.broadcast_to(b, w.shape) if w.dtype.kind == "f" else z
         for b, w, z in zip(found, want, zeros, strict=True)
     )
+
+
+def _half_bounds(
+    node: Node,
+    types: Sequence[TensorType | None],
+    args: Sequence[Array | None],
+    want: Sequence[Array],
+) -> tuple[Array, ...]:
+    """Bound a node that stores float16 and computes in float32, for any operator.
+
+    A conforming kernel widens its inputs, which is exact, comes to a float32 number within the envelope e of the
+    float32 result m, and rounds that to half. Rounding is monotonic: so its result lies between the halves nearest to
+    m - e and m + e, and no further from the expected one than the farther of these. Where e is 0, m itself is
+    rounded: what two roundings may give. Where it is not, the sign of a zero is free.
+    """
+    wide = [a.astype(np.float32) if a is not None and a.dtype == np.float16 else a for a in args]
+    wide_types = [None if a is None else TensorType.of(a) for a in wide]
+    attributes = {**node.op.attributes, **node.attributes}
+    out = node.op.output_types(tuple(wide_types), attributes)
+    exact = evaluate(node, wide_types, out, wide)
+    found = node_bounds(node, wide_types, wide, exact)
+    return tuple(
+        _rounded_ends(m, e, w) if w.dtype == np.float16 else e
+        for m, e, w in zip(exact, found, want, strict=True)
+    )
+
+
+def _rounded_ends(middle: Array, error: Array, want: Array) -> Array:
+    m, w = middle.astype(np.float64), want.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        ends = [np.nextafter(m + sign * error, sign * np.inf) for sign in (-1, 1)]
+        ends = [narrow(np.where(error > 0, end, m)).astype(np.float64) for end in ends]
+        off = np.maximum(*(np.where(end == w, 0.0, np.abs(end - w)) for end in ends))
+    off = np.where(error > 0, np.maximum(off, 2.0**-26), off)
+    return np.where(np.isnan(w), 0.0, np.where(np.isnan(off), np.inf, off))
 
 
 def bounds(case: Case, want: Sequence[Array]) -> tuple[Array, ...]:

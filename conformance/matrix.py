@@ -13,7 +13,7 @@ from ..quant.rule import INT8
 from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8
 
 PARTS = ("reference", "exact", "cases", "envelope", "jit", "tflite")
-ORDER = ("f32", "hybrid", "s8", "u8", "s16", "s32", "s64", "bool", "u16", "u32", "u64")
+ORDER = ("f32", "f16", "hybrid", "s8", "u8", "s16", "s32", "s64", "bool", "u16", "u32", "u64")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _cell(op: Op[..., object], form: str) -> Cell:
         reference=ruled or form in op.dtypes,
         exact=(op, form) in EXACT_INT8 if ruled else op in EXACT,
         cases=(op, form) in CASES,
-        envelope=form not in ("f32", "hybrid") or op in ENVELOPE,
+        envelope=form not in ("f32", "f16", "hybrid") or op in ENVELOPE,
         jit=(op, form) in CPU,
         tflite=op in TFLITE_WRITER,
     )

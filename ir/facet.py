@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from .errors import UnsupportedError
@@ -25,6 +25,12 @@ class Facet(Generic[K, T]):
         self.what, self.home = what, home
         self._table: dict[K, T] = {}
         self._loaded = False
+        self._rules: list[Callable[[], Mapping[K, T]]] = []
+
+    def completed(self, rule: Callable[[], Mapping[K, T]]) -> Callable[[], Mapping[K, T]]:
+        """Decorate a rule of the folder that returns further entries, made of those of all its modules."""
+        self._rules.append(rule)
+        return rule
 
     def of(self, *keys: K) -> Callable[[E], E]:
         """Enter the decorated object under each of `keys`."""
@@ -51,6 +57,11 @@ class Facet(Generic[K, T]):
         self._load()
         return iter(self._table)
 
+    def items(self) -> list[tuple[K, T]]:
+        """Return all keys with what was entered for them."""
+        self._load()
+        return list(self._table.items())
+
     def __len__(self) -> int:
         self._load()
         return len(self._table)
@@ -63,6 +74,9 @@ class Facet(Generic[K, T]):
             except BaseException:
                 self._loaded = False
                 raise
+            for rule in self._rules:
+                for key, entry in rule().items():
+                    self.of(key)(entry)
 
 
 def load_all(package: str) -> None:

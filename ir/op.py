@@ -21,13 +21,18 @@ NUMBERS = ("f32", "s32", "s64")
 ANY = ("f32", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "bool")
 
 
+def _with_half(dtypes: tuple[str, ...]) -> tuple[str, ...]:
+    """What means something on float32 does so on float16: widened, computed, and rounded once to float16."""
+    return (*dtypes, "f16") if "f32" in dtypes and "f16" not in dtypes else dtypes
+
+
 class Op(Generic[P, R]):
     """A registered operator. Calling it runs the reference.
 
     Attributes:
         infer: `infer(*types, **attributes)` gives the output type (or a tuple of them), and raises the
             labelled constraints. It may ask a type for its value (`TensorType.known`).
-        dtypes: short names of the element types for which the plain reference is the semantics.
+        dtypes: short names of the element types for which the plain reference is the semantics; f32 brings f16.
         static: names of the inputs whose value must be known before the operator can be planned.
         format_input: position of the input whose element type names the operator's format.
         reads_types: the result depends on the types of the inputs alone (`shape`, `rank`).
@@ -46,7 +51,7 @@ class Op(Generic[P, R]):
     ) -> None:
         functools.update_wrapper(self, reference)
         self.reference, self.infer = reference, infer
-        self.dtypes, self.static = dtypes, static
+        self.dtypes, self.static = _with_half(dtypes), static
         self.format_input, self.reads_types = format_input, reads_types
 
     def __call__(self, *tensors: P.args, **attributes: P.kwargs) -> R:

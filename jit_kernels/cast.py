@@ -6,6 +6,7 @@ import numpy as np
 
 from ..quant.rule import Quantized
 from ..refimpl.cast import QUANTIZED_TO, cast, dequantize, quantize
+from .half import half_narrow, half_widen
 from .kernel import (
     F32,
     F64,
@@ -27,6 +28,7 @@ from .kernel import (
 from .lookup import every, look_up_steps, lower_by_table
 from .lowering import Operand, Site, Step, lowers
 from .requant import factor, scale_twice_wide
+from .storage import lower_by_float32
 
 # What an integer becomes: this many bytes of itself, a float32, or a truth value.
 TO_FLOAT, TO_BOOL = 0, -1
@@ -107,14 +109,23 @@ def f32_cast(
     return OK
 
 
+# What needs no float32 in between.
+HALF_CASTS = {("f16", "f32"): half_widen, ("f32", "f16"): half_narrow}
+HALF_ARGUMENTS = {("f16", "f32"): (), ("f32", "f16"): (0, 0)}
+
 CASTS: dict[str, Kernel] = {**cast_whole, "bool": cast_whole["u8"], "f32": f32_cast}
 
 
-@lowers(*[(cast, form) for form in CASTS])
+@lowers(*[(cast, form) for form in (*CASTS, "f16")])
 def lower_cast(site: Site) -> list[Step]:
-    """Lower to one loop of the kernel for the input's type."""
+    """Lower to one loop of the kernel for the input's type; halves become float32, or come of it."""
     (x,), (y,) = site.inputs, site.outputs
     assert x is not None
+    types = x.type.format, y.type.format
+    if types in HALF_CASTS:
+        return [Step(HALF_CASTS[types], (x, y, y.type.size, *HALF_ARGUMENTS[types]))]
+    if "f16" in types:
+        return lower_by_float32(site)
     kind = {"f32": TO_FLOAT, "bool": TO_BOOL}.get(y.type.format, y.type.dtype.itemsize)
     arguments: list[Operand | int | float] = [x, y, y, y, y, y, kind]
     if x.type.format == "f32":

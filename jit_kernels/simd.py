@@ -16,12 +16,13 @@ from typing import Any
 from .isa import HOST
 from .kernel import F64, Emitted
 from .simd_base import LANES, REGISTERS, Value
+from .simd_half import HalfVectors
 from .simd_int import IntegerVectors
 
 __all__ = ["LANES", "REGISTERS", "Tile", "Value", "Vectors", "tile"]
 
 
-class Vectors(IntegerVectors):
+class Vectors(IntegerVectors, HalfVectors):
     """Emits operations on vectors of `lanes` elements at the end of the function that is being written."""
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:

@@ -1,4 +1,4 @@
-"""Activation functions, alone and fused (`activate`). float32; computed in float64 and rounded once."""
+"""Activation functions, alone and fused (`activate`), of floats: computed in float64 and rounded once."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def leaky_relu(x: F32, *, alpha: float = 0.2) -> F32:
     [-1.0, 3.0]
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (x.astype(np.float64) * np.float64(np.float32(alpha))).astype(np.float32)
+        scaled = (x.astype(np.float64) * np.float64(np.float32(alpha))).astype(x.dtype)
     return np.where(x > 0, x, scaled)
 
 
@@ -112,7 +112,7 @@ def prelu(x: F32, alpha: F32) -> F32:
     [[-2.0, 3.0], [-2.0, -4.0]]
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (x.astype(np.float64) * alpha).astype(np.float32)
+        scaled = (x.astype(np.float64) * alpha).astype(x.dtype)
     return np.where(x >= 0, x, scaled)
 
 
@@ -126,7 +126,7 @@ def logistic(x: F32) -> F32:
     [0.0, 0.5, 1.0]
     """
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(1 / (1 + np.exp(-x.astype(np.float64))), np.float32)
+        return np.asarray(1 / (1 + np.exp(-x.astype(np.float64))), x.dtype)
 
 
 @op(infer=same_type)
@@ -138,7 +138,7 @@ def tanh(x: F32) -> F32:
     >>> tanh(np.array([-20, 0, 20], "f")).tolist()
     [-1.0, 0.0, 1.0]
     """
-    return np.asarray(np.tanh(x.astype(np.float64)), np.float32)
+    return np.asarray(np.tanh(x.astype(np.float64)), x.dtype)
 
 
 @op(infer=same_type)
@@ -152,4 +152,4 @@ def hard_swish(x: F32) -> F32:
     """
     wide = np.asarray(x, np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(wide * activate(wide + 3, "relu6") / 6, np.float32)
+        return np.asarray(wide * activate(wide + 3, "relu6") / 6, x.dtype)

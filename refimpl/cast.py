@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..ir import FORMATS, Array, TensorType, UnsupportedError, op, require
 
-CASTABLE = ("f32", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "bool")
+CASTABLE = ("f32", "f16", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "bool")
 # What LiteRT's QUANTIZE makes of each element type.
 QUANTIZED_TO = {
     "f32": ("s8", "u8", "s16"),
@@ -29,9 +29,9 @@ def cast(x: Array, *, to: str) -> Array:
 
     Inputs: `x` of any shape.
     Attributes: `to`, the short name of an element type ("f32", "s32", ...).
-    Constraints: (C1) `to` is f32, s8, u8, s16, u16, s32, u32, s64 or bool.
-    Integers wrap as in two's complement, and are rounded to nearest in float32. Whatever is not zero is true.
-    float32 is cut towards zero, then it saturates, and NaN becomes the largest integer (TFLite, cast.cc).
+    Constraints: (C1) `to` is f32, f16, s8, u8, s16, u16, s32, u32, s64 or bool.
+    Integers wrap as in two's complement, and floats are rounded to nearest. Whatever is not zero is true.
+    A float that becomes an integer is cut towards zero, then it saturates; NaN becomes the largest (TFLite, cast.cc).
 
     >>> cast(np.array([-1.75, 2.5, 300.0, np.nan], "f"), to="u8").tolist()
     [0, 2, 255, 255]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,10 +82,10 @@ def window_shape(
 
 
 def require_types(label: str, x: TensorType, w: TensorType, b: TensorType | None) -> None:
-    """Raise `label` unless `w` is of the type of `x`, or int8 for float32; and `b` float32, or int32 for integers."""
+    """Raise `label` unless `w` is of the type of `x`, or int8 for float32; and `b` of it too, or int32 for integers."""
     hybrid = x.format == "f32" and w.format == "s8" and w.quant is not None
     require(label, w.dtype == x.dtype or hybrid, f"w is {w.format}, x is {x.format}")
-    wanted = "f32" if x.format == "f32" else "s32"
+    wanted = x.format if x.dtype.kind == "f" else "s32"
     require(label, b is None or b.format == wanted, f"bias is {b and b.format}, not {wanted}")
 
 
@@ -153,8 +154,8 @@ def conv2d(
     Attributes: `stride` (s, t); `pad` zeros (top, bottom, left, right); `dilation` (e, f); `activation`.
     Constraints: (C1) `x` and `w` are 4-D. (C2) Kernel, stride and dilation are positive, pad is not negative.
     (C3) The kernel fits into the padded input. (C4) D divides C, and C / D divides O. (C5) `b` has O elements;
-    `w` is of the type of `x`, or quantized int8; `b` is float32, int32 for integers. (C6) The activation is none,
-    relu, relu_n1_to_1 or relu6.
+    `w` is of the type of `x`, or quantized int8; `b` is of the type of `x`, int32 for integers. (C6) The activation is
+    none, relu, relu_n1_to_1 or relu6.
 
     >>> conv2d(np.ones((1, 3, 3, 1), "f"), np.ones((1, 2, 2, 1), "f"), pad=(1, 0, 1, 0))[0, :, :, 0].tolist()
     [[1.0, 2.0, 2.0], [2.0, 4.0, 4.0], [2.0, 4.0, 4.0]]
@@ -162,13 +163,13 @@ def conv2d(
     y = conv2d_sums(
         x.astype(np.float64), w.astype(np.float64), stride=stride, pad=pad, dilation=dilation
     )
-    return _finish(y, b, activation)
+    return _finish(y, b, activation, x.dtype)
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _finish(y: F64, b: F32 | None, activation: str) -> F32:
+def _finish(y: F64, b: F32 | None, activation: str, dtype: np.dtype[Any]) -> F32:
     """Add the bias, clamp, and round, once."""
-    return activate(y if b is None else y + b, activation).astype(np.float32)
+    return activate(y if b is None else y + b, activation).astype(dtype)
 
 
 def _infer_depthwise_conv2d(
@@ -237,7 +238,7 @@ def depthwise_conv2d(
     y = depthwise_conv2d_sums(
         x.astype(np.float64), w.astype(np.float64), stride=stride, pad=pad, dilation=dilation
     )
-    return _finish(y, b, activation)
+    return _finish(y, b, activation, x.dtype)
 
 
 def _infer_conv2d_transpose(
@@ -304,4 +305,4 @@ def conv2d_transpose(
     y = conv2d_transpose_sums(
         x.astype(np.float64), w.astype(np.float64), size, stride=stride, pad=pad
     )
-    return _finish(y, b, activation)
+    return _finish(y, b, activation, x.dtype)

@@ -59,7 +59,7 @@ def fully_connected(
     Inputs: `x` of any shape whose size is a multiple of I; `w` (O, I); optional `b` (O,).
     Attributes: `activation`; `keep_dims`: `x` is (..., I) and `y` is (..., O), otherwise `y` is (N, O).
     Constraints: (C1) `w` is 2-D and I is positive. (C2) `x` has N I elements. (C3) `b` has O elements;
-    `w` is of the type of `x`, or quantized int8; `b` is float32, int32 for integers.
+    `w` is of the type of `x`, or quantized int8; `b` is of the type of `x`, int32 for integers.
     (C4) The activation is none, relu, relu_n1_to_1 or relu6. (C5) With `keep_dims` the last axis of `x` is I.
 
     >>> fully_connected(np.float32([1, 2]), np.float32([[3, 4], [-1, 0]]), activation="relu").tolist()
@@ -67,4 +67,4 @@ def fully_connected(
     """
     y = fully_connected_sums(x.astype(np.float64), w.astype(np.float64), keep_dims)
     with np.errstate(over="ignore", invalid="ignore"):
-        return activate(y if b is None else y + b, activation).astype(np.float32)
+        return activate(y if b is None else y + b, activation).astype(x.dtype)

@@ -34,7 +34,7 @@ def l2_normalization(x: F32, *, activation: str = "none") -> F32:
     wide = x.astype(np.float64)
     with np.errstate(invalid="ignore"):
         norm = np.sqrt(np.sum(wide * wide, axis=-1, keepdims=True))
-        return activate((wide / np.maximum(norm, LEAST_NORM)).astype(np.float32), activation)
+        return activate((wide / np.maximum(norm, LEAST_NORM)).astype(x.dtype), activation)
 
 
 def _infer_lrn(
@@ -84,4 +84,4 @@ def local_response_normalization(
         for c in range(x.shape[3]):
             first, last = neighbours(c, radius, x.shape[3])
             energy[..., c] = np.sum(wide[..., first:last] ** 2, axis=-1)
-        return (wide * (bias + alpha * energy) ** -beta).astype(np.float32)
+        return (wide * (bias + alpha * energy) ** -beta).astype(x.dtype)

@@ -266,4 +266,4 @@ def lstm(
             outputs[t] = h
     y = outputs if time_major else outputs.swapaxes(0, 1)
     state, cell = h.reshape(output_state.shape), c.reshape(cell_state.shape)
-    return y.astype(np.float32), state.astype(np.float32), cell.astype(np.float32)
+    return y.astype(x.dtype), state.astype(x.dtype), cell.astype(x.dtype)

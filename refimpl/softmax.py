@@ -33,7 +33,7 @@ def softmax(x: F32, *, beta: float = 1.0) -> F32:
     with np.errstate(invalid="ignore", under="ignore"):
         centered = x.astype(np.float64) - x.max(axis=-1, keepdims=True)
         powers = np.exp(centered * float(np.float32(beta)))
-        return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+        return (powers / powers.sum(axis=-1, keepdims=True)).astype(x.dtype)
 
 
 def _infer_log_softmax(x: TensorType) -> TensorType:
@@ -55,4 +55,4 @@ def log_softmax(x: F32) -> F32:
     with np.errstate(invalid="ignore", under="ignore", over="ignore"):
         centered = x.astype(np.float64) - x.max(axis=-1, keepdims=True)
         total = np.exp(centered).sum(axis=-1, keepdims=True)
-        return (centered - np.log(total)).astype(np.float32)
+        return (centered - np.log(total)).astype(x.dtype)

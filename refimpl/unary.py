@@ -1,4 +1,4 @@
-"""Functions of one tensor, element by element. float32 ones are computed in float64 and rounded once."""
+"""Functions of one tensor, element by element. floats are computed in float64 and rounded once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def same_type(x: TensorType, **attributes: Any) -> TensorType:
 def _rounded(function: Callable[[Any], Any], x: F32) -> F32:
     """Apply a float64 function; a pole gives an infinity, an argument outside of the domain NaN."""
     with np.errstate(all="ignore"):
-        return np.asarray(function(np.asarray(x, np.float64)), np.float32)
+        return np.asarray(function(np.asarray(x, np.float64)), x.dtype)
 
 
 @op(infer=same_type, dtypes=("f32", "s32"))

@@ -18,8 +18,14 @@ from litegold.runtime.interpreter import interpret
 
 pytestmark = pytest.mark.slow  # not in make quick
 
+# float16 is a format of LiteRT's delegates: its reference kernels widen weights and no more.
 KEYS = sorted(
-    (key for key in CASES if key[0] in TFLITE_WRITER), key=lambda key: (key[0].__name__, key[1])
+    (
+        (op, form)
+        for op, form in CASES
+        if op in TFLITE_WRITER and (form != "f16" or "f32" not in op.dtypes)
+    ),
+    key=lambda key: (key[0].__name__, key[1]),
 )
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 # Keys that LiteRT's reference kernels do not run: operator -> formats, and what LiteRT says.

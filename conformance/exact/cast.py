@@ -23,8 +23,8 @@ def cast_exact(x: Cells, *, to: str) -> Cells:
         if to == "bool":
             return v != 0
         if not isinstance(v, float):
-            return int(v) if to == "f32" else wrapped(int(v), to)
-        if to == "f32":
+            return int(v) if to in ("f32", "f16") else wrapped(int(v), to)
+        if to in ("f32", "f16"):
             return v
         if not math.isfinite(v):
             return limits(to)[0] if v == -math.inf else limits(to)[1]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from ...ir import FLOATS, QuantParams, TensorType
+from ...ir import QuantParams, TensorType
 from ...refimpl.reduce import arg_max, arg_min, mean, reduce_max, reduce_min, reduce_prod
 from ...refimpl.reduce import sum as sum_op
 from ..cells import Cells
@@ -16,7 +16,7 @@ from .fixed import clamped, limits, multiplier, output_scale, scaled_by, tensor_
 
 Quants = tuple[QuantParams | None, ...]
 Outputs = tuple[TensorType, ...]
-LARGEST_FLOAT = float((2**24 - 1) * 2**104)
+LARGEST = {"f16": float((2**11 - 1) * 2**5), "f32": float((2**24 - 1) * 2**104)}
 
 
 def grouped(x: Cells, axes: Cells, keep_dims: bool) -> tuple[tuple[int, ...], list[list[Any]]]:
@@ -70,10 +70,10 @@ def exact_mean(x: Cells, axes: Cells, *, keep_dims: bool = False) -> Cells:
 def _typed_mean(x: Cells, axes: Cells, *, out: Outputs, keep_dims: bool, **_: Any) -> Cells:
     """Average, where the type of what may be empty is known."""
     shape, groups = grouped(x, axes, keep_dims)
-    return Cells(shape, [_average(g, out[0].format in FLOATS) for g in groups])
+    return Cells(shape, [_average(g, out[0].format in LARGEST) for g in groups])
 
 
-EXACT_INT8.of((mean, "f32"))(_typed_mean)
+EXACT_INT8.of((mean, "f32"), (mean, "f16"))(_typed_mean)
 
 
 @EXACT.of(reduce_prod)
@@ -101,12 +101,12 @@ def _enter_extreme(op: Any, better: Callable[[Any, Any], bool], end: int) -> Non
 
     def typed(x: Cells, axes: Cells, *, out: Outputs, keep_dims: bool, **_: Any) -> Cells:
         form = out[0].format
-        ends = (-LARGEST_FLOAT, LARGEST_FLOAT) if form in FLOATS else limits(form)
+        ends = (-LARGEST[form], LARGEST[form]) if form in LARGEST else limits(form)
         shape, groups = grouped(x, axes, keep_dims)
         return Cells(shape, [_extreme(g, better) if g else ends[end] for g in groups])
 
     EXACT.of(op)(plain)
-    EXACT_INT8.of(*((op, form) for form in ("f32", "s8", "u8", "s16", "s32", "s64")))(typed)
+    EXACT_INT8.of(*((op, form) for form in ("f32", "f16", "s8", "u8", "s16", "s32", "s64")))(typed)
 
 
 _enter_extreme(reduce_max, lambda v, best: v > best, 0)

@@ -55,7 +55,7 @@ def dequantize_cases(draw: st.DrawFn, fmt: str) -> Case:
     return Case(dequantize, (draw(ints(fmt, shape)),), quant=(quant,))
 
 
-for _fmt in CASTABLE:
+for _fmt in (f for f in CASTABLE if f != "f16"):  # that is made of f32
     CASES.of((cast, _fmt))(cast_cases(_fmt))
 for _fmt in QUANTIZED_TO:
     CASES.of((quantize, _fmt))(quantize_cases(_fmt))
