@@ -9,6 +9,7 @@ import numpy as np
 from ..ir import Op
 from ..refimpl.activation import (
     ACTIVATIONS,
+    elu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -19,7 +20,7 @@ from ..refimpl.activation import (
     tanh,
 )
 from .broadcast import layout_operand, pairwise
-from .exponential import exp32, tanh32
+from .exponential import exp32, expm1_32, tanh32
 from .kernel import F32, F64, I64, OK, S64, Kernel, kernel, share
 from .lookup import lower_by_table
 from .lowering import Site, Step, lowers
@@ -45,6 +46,18 @@ def f32_leaky_relu(x: F32, y: F32, count: I64, alpha: F64, tid: I64, threads: I6
     for i in range(start, stop):
         v = x[i]
         y[i] = v if v > 0 else v * slope
+    return OK
+
+
+@kernel
+def f32_elu(x: F32, y: F32, count: I64, alpha: F64, tid: I64, threads: I64) -> I64:
+    """Bend what is negative."""
+    slope = np.float32(alpha)
+    start, stop = share(count, tid, threads)
+    for i in range(start, stop):
+        v = x[i]
+        bent = slope * expm1_32(v if v < 0 else np.float32(0))
+        y[i] = bent if v < 0 else v
     return OK
 
 
@@ -97,17 +110,18 @@ PLAIN: dict[Op[..., Any], Kernel] = {
     tanh: f32_tanh,
     hard_swish: f32_hard_swish,
 }
+SLOPED: dict[Op[..., Any], Kernel] = {leaky_relu: f32_leaky_relu, elu: f32_elu}
 
 
-@lowers(*[(op, "f32") for op in (*CLAMPED, leaky_relu, *PLAIN)])
+@lowers(*[(op, "f32") for op in (*CLAMPED, *SLOPED, *PLAIN)])
 def lower_activation(site: Site) -> list[Step]:
     """Lower to one loop."""
     (x,), (y,), op = site.inputs, site.outputs, site.node.op
     if op in CLAMPED:
         return [Step(f32_clamp, (x, y, y.type.size, *ACTIVATIONS[CLAMPED[op]]))]
-    if op is leaky_relu:
+    if op in SLOPED:
         alpha = float(np.float32(site.attributes["alpha"]))
-        return [Step(f32_leaky_relu, (x, y, y.type.size, alpha))]
+        return [Step(SLOPED[op], (x, y, y.type.size, alpha))]
     return [Step(PLAIN[op], (x, y, y.type.size))]
 
 

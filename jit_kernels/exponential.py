@@ -36,6 +36,22 @@ def exp32(x):  # type: ignore[no-untyped-def]
     return y if x == x else x
 
 
+@inlined
+def expm1_32(x):  # type: ignore[no-untyped-def]
+    """Return e**x - 1 for x <= 0 within 2 units in the last place; NaN stays.
+
+    With n the whole part of x / ln 2, it is 2**n (e**r - 1) + (2**n - 1), whose last term is exact, and 0 near 0.
+    """
+    v = np.float32(-25) if x < np.float32(-25) else x
+    v = v if v == v else np.float32(0)
+    n = np.rint(v * LOG2_E)
+    r = (v - n * LN2_HIGH) - n * LN2_LOW
+    q = (((E4 * r + E3) * r + E2) * r + E1) * r + E0
+    power = power_of_two(np.int32(n))
+    y = power * (r + r * r * q) + (power - np.float32(1))
+    return y if x == x else x
+
+
 # tanh(x) = x + x z (T0 + T1 z + ...) with z = x x for |x| <= 0.56, by least squares in the relative error: 2**-29.
 T0, T1, T2 = np.float32(-0.33333316), np.float32(0.13332514), np.float32(-0.053843573)
 T3, T4 = np.float32(0.021031424), np.float32(-0.0062122723)

@@ -7,8 +7,15 @@ import math
 import numpy as np
 
 from ..ir import ANY
-from ..refimpl.gather import gather, gather_nd, one_hot, reverse_sequence, sparse_to_dense
-from .kernel import I64, INDEX_OUT_OF_RANGE, OK, S64, U8, T, inlined, kernel_family, share
+from ..refimpl.gather import (
+    gather,
+    gather_nd,
+    one_hot,
+    reverse_sequence,
+    scatter_nd,
+    sparse_to_dense,
+)
+from .kernel import I64, INDEX_OUT_OF_RANGE, OK, S64, U8, R, T, inlined, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
 from .strided import fill_with, operand
 
@@ -174,3 +181,35 @@ def lower_reverse_sequence(site: Site) -> list[Step]:
     run = math.prod(sizes[high + 1 :]) * x.type.dtype.itemsize
     arguments = (x, lengths, y, sizes[low], middle, sizes[high], rows, run, int(batch < seq))
     return [Step(reverse_rows[lengths.type.format], arguments)]
+
+
+SUMMED = ("f32", "s32", "s64")
+
+
+@kernel_family(*((index, form) for index in ("s32", "s64") for form in SUMMED))
+def add_rows(
+    index: T, updates: R, y: R, sizes: S64, depth: I64, count: I64, run: I64, tid: I64, threads: I64
+) -> I64:
+    """Add row i of `updates` to the row of y at the place in row i of `index`, one after the other."""
+    for row in range(count):
+        at = np.int64(0)
+        for k in range(depth):
+            i = np.int64(index[row * depth + k])
+            if i < 0 or i >= sizes[k]:
+                return INDEX_OUT_OF_RANGE
+            at = at * sizes[k] + i
+        for j in range(run):
+            y[at * run + j] += updates[row * run + j]
+    return OK
+
+
+@lowers(*((scatter_nd, form) for form in SUMMED))
+def lower_scatter_nd(site: Site) -> list[Step]:
+    """Zeros everywhere; then the sums, in order, so that their bits do not depend on threads."""
+    (index, updates, _), y = map(operand, site.inputs), site.outputs[0]
+    depth = index.type.shape[-1]
+    count, run = math.prod(index.type.shape[:-1]), math.prod(y.type.shape[depth:])
+    zero = site.constant(np.zeros(1, y.type.dtype))
+    arguments = (index, updates, y, _places(site, y.type.shape[:depth]), depth, count, run)
+    add = Step(add_rows[index.type.format, y.type.format], arguments, serial=True)
+    return [*fill_with(zero, y, y.type.size), add]

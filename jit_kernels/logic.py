@@ -18,11 +18,15 @@ from ..refimpl.logic import (
     logical_not,
     logical_or,
     not_equal,
+    select,
 )
 from .broadcast import layout_operand, pairwise
 from .kernel import BOOL, I64, OK, S64, Kernel, T, inlined, kernel, kernel_family, share
-from .lowering import Site, Step, lowers
+from .lowering import Operand, Site, Step, lowers
 from .requant import factor, scale_twice
+from .shape import any_format
+from .strided import View, copy, operand, width
+from .window import scratch_like, spread
 
 RELATIONS: dict[Op[..., Any], int] = {
     less: 1,
@@ -125,8 +129,8 @@ def lower_comparison(site: Site) -> list[Step]:
     if form not in compare_stored:
         return [Step(KERNELS[form], (x, y, z, layout, relation))]
     parameters = [relation]
-    for operand in (x, y):
-        own = Quantized(np.empty(0), operand.type.quant)
+    for place in (x, y):
+        own = Quantized(np.empty(0), place.type.quant)
         parameters += [own.zero_point, *factor(np.float64(own.scale))]
     return [Step(KERNELS[form], (x, y, z, layout, site.constant(np.array(parameters, np.int64))))]
 
@@ -144,3 +148,26 @@ def lower_logical_not(site: Site) -> list[Step]:
     """Lower to one loop."""
     (x,), (y,) = site.inputs, site.outputs
     return [Step(bool_not, (x, y, y.type.size))]
+
+
+@kernel_family("u8", "u16", "u32", "u64")
+def choose(condition: BOOL, x: T, y: T, z: T, count: I64, tid: I64, threads: I64) -> I64:
+    """Take the element of x where the condition holds, else that of y; all are of one shape."""
+    start, stop = share(count, tid, threads)
+    for i in range(start, stop):
+        z[i] = x[i] if condition[i] != 0 else y[i]
+    return OK
+
+
+@lowers(*any_format(select))
+def lower_select(site: Site) -> list[Step]:
+    """What is smaller than the result is spread into scratch memory first."""
+    z, steps, places = site.outputs[0], list[Step](), list[Operand]()
+    for x in map(operand, site.inputs):
+        place = x
+        if x.type.size != z.type.size:
+            place = scratch_like(site, x, z.type.shape)
+            view = spread(x.type.shape, z.type.shape)
+            steps += copy(site, x, view, place, View.of(z.type.shape))
+        places.append(place)
+    return [*steps, Step(choose[width(z)], (*places, z, z.type.size))]

@@ -11,9 +11,13 @@ from ..ir import Array
 from ..quant.reduce import mean_multiplier, sum_multiplier
 from ..refimpl.reduce import (
     mean,
+    reduce_all,
+    reduce_any,
     reduce_max,
     reduce_min,
     reduce_prod,
+    reduce_sum_abs,
+    reduce_sum_square,
     reduced_axes,
     sum,
 )
@@ -65,6 +69,44 @@ def whole_sum(
             total += x[at + step[k]]
         quotient = total // by
         y[r] = quotient + (total < 0 and quotient * by != total)
+    return OK
+
+
+@kernel
+def f32_magnitudes(
+    x: F32,
+    y: F32,
+    base: S64,
+    step: S64,
+    results: I64,
+    count: I64,
+    squares: I64,
+    tid: I64,
+    threads: I64,
+) -> I64:
+    """Add squares, or magnitudes, in float64."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        total, at = 0.0, base[r]
+        for k in range(count):
+            v = np.float64(x[at + step[k]])
+            total += v * v if squares else abs(v)
+        y[r] = np.float32(total)
+    return OK
+
+
+@kernel_family("s32", "s64")
+def whole_magnitudes(
+    x: T, y: T, base: S64, step: S64, results: I64, count: I64, squares: I64, tid: I64, threads: I64
+) -> I64:
+    """Add squares, or magnitudes, in 64 bits."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        total, at = np.int64(0), base[r]
+        for k in range(count):
+            v = np.int64(x[at + step[k]])
+            total += v * v if squares else abs(v)
+        y[r] = total
     return OK
 
 
@@ -183,6 +225,7 @@ def s16_sum(
 
 
 SUMS: dict[str, Kernel] = {"f32": f32_sum, **whole_sum}
+MAGNITUDES: dict[str, Kernel] = {"f32": f32_magnitudes, **whole_magnitudes}
 PRODUCTS: dict[str, Kernel] = {"f32": f32_prod, **whole_prod}
 EXTREMES: dict[str, Kernel] = {"f32": f32_extreme, **whole_extreme}
 FIXED: dict[str, Kernel] = {"s8": s8_sum, "u8": u8_sum, "s16": s16_sum}
@@ -230,6 +273,20 @@ def lower_mean(site: Site) -> list[Step]:
     arguments, count = _operands(site)
     by = count if site.outputs[0].type.format == "f32" else max(count, 1)
     return [Step(SUMS[site.outputs[0].type.format], (*arguments, by))]
+
+
+@lowers(*((op, f) for op in (reduce_sum_square, reduce_sum_abs) for f in MAGNITUDES))
+def lower_magnitudes(site: Site) -> list[Step]:
+    """One loop for both."""
+    squares = site.node.op is reduce_sum_square
+    return [Step(MAGNITUDES[site.outputs[0].type.format], (*_operands(site)[0], squares))]
+
+
+@lowers((reduce_all, "bool"), (reduce_any, "bool"))
+def lower_truth(site: Site) -> list[Step]:
+    """All is the least of zeros and ones, any the largest."""
+    largest = site.node.op is reduce_any
+    return [Step(whole_extreme["u8"], (*_operands(site)[0], largest, not largest))]
 
 
 @lowers(*((reduce_prod, f) for f in PRODUCTS))

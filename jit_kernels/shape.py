@@ -10,6 +10,7 @@ from ..ir import ANY, NUMBERS, Op
 from ..refimpl.axes import resolve_axis, whole_numbers
 from ..refimpl.fill import range as range_op
 from ..refimpl.join import concat, pack, split, split_v, unpack
+from ..refimpl.logic import where
 from ..refimpl.shape import expand_dims, rank, reshape, shape, squeeze, transpose
 from ..refimpl.sort import ORDERED, unique
 from .kernel import F64, I64, OK, U8, inlined, kernel, share
@@ -39,7 +40,10 @@ def lower_transpose(site: Site) -> list[Step]:
 
 
 @lowers(
-    *any_format(shape, rank), *((unique, f) for f in ORDERED), *((range_op, f) for f in NUMBERS)
+    *any_format(shape, rank),
+    *((unique, f) for f in ORDERED),
+    *((where, f) for f in where.dtypes),
+    *((range_op, f) for f in NUMBERS),
 )
 def lower_known(site: Site) -> list[Step]:
     """The result is known when the plan is made: it depends on types and static values alone."""

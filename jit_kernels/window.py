@@ -9,8 +9,8 @@ import numpy as np
 from ..ir import Array
 from ..refimpl.axes import whole_numbers
 from ..refimpl.block import batch_to_space_nd, depth_to_space, space_to_batch_nd, space_to_depth
-from ..refimpl.fill import fill
-from ..refimpl.window import pad, reverse, slice, strided_ranges, strided_slice, tile
+from ..refimpl.fill import fill, zeros_like
+from ..refimpl.window import broadcast_to, pad, reverse, slice, strided_ranges, strided_slice, tile
 from .lowering import Operand, Site, Step, lowers
 from .shape import any_format
 from .strided import View, copy, fill_with, operand
@@ -75,6 +75,30 @@ def lower_fill(site: Site) -> list[Step]:
     return fill_with(operand(site.inputs[1]), y, y.type.size)
 
 
+@lowers(*any_format(zeros_like))
+def lower_zeros_like(site: Site) -> list[Step]:
+    """One element everywhere."""
+    y = site.outputs[0]
+    return fill_with(site.constant(np.zeros(1, y.type.dtype)), y, y.type.size)
+
+
+def spread(x: tuple[int, ...], shape: tuple[int, ...]) -> View:
+    """Return the view of a dense array of shape `x` that broadcasts it to `shape`.
+
+    >>> spread((3, 1), (2, 3, 4)).strides
+    (0, 1, 0)
+    """
+    steps = (0 if n == 1 else step for n, step in zip(x, View.of(x).strides, strict=True))
+    return View(shape, (*[0] * (len(shape) - len(x)), *steps))
+
+
+@lowers(*any_format(broadcast_to))
+def lower_broadcast_to(site: Site) -> list[Step]:
+    """Along a repeated axis nothing changes."""
+    x = operand(site.inputs[0])
+    return _to_whole(site, x, spread(x.type.shape, site.outputs[0].type.shape))
+
+
 def _zero(y: Operand) -> Array:
     """Return what stands for zero in the result: the zero point of eight-bit and s16 tensors."""
     quant = y.type.quant if y.type.format in ("s8", "u8", "s16") else None
@@ -101,7 +125,7 @@ def lower_pad(site: Site) -> list[Step]:
     return _surround(site, x, y, y.type.shape, whole_numbers(paddings.type)[::2], value)
 
 
-def _scratch_like(site: Site, y: Operand, sizes: tuple[int, ...]) -> Operand:
+def scratch_like(site: Site, y: Operand, sizes: tuple[int, ...]) -> Operand:
     """Reserve memory for elements like those of `y`."""
     place = site.scratch(math.prod(sizes) * y.type.dtype.itemsize)
     return Operand(place.name, y.type.like(sizes), place.offset)
@@ -118,7 +142,7 @@ def lower_space_to_batch_nd(site: Site) -> list[Step]:
         before = [0, *edges[::2]] + [0] * (len(x.type.shape) - m - 1)
         rows = (n * k for n, k in zip(y.type.shape[1:], sizes, strict=False))
         padded = (x.type.shape[0], *rows, *x.type.shape[m + 1 :])
-        place = _scratch_like(site, y, padded)
+        place = scratch_like(site, y, padded)
         steps = _surround(site, x, place, padded, before, site.constant(_zero(y)))
         x = place
     view = View.of(x.type.shape)
@@ -145,7 +169,7 @@ def lower_batch_to_space_nd(site: Site) -> list[Step]:
         return _to_whole(site, x, view)
     rows = (n * k for n, k in zip(x.type.shape[1:], sizes, strict=False))
     whole = (y.type.shape[0], *rows, *x.type.shape[m + 1 :])
-    place = _scratch_like(site, y, whole)
+    place = scratch_like(site, y, whole)
     kept = View.of(whole)
     for axis in range(m):
         kept = kept.part(axis + 1, edges[2 * axis], y.type.shape[axis + 1])

@@ -153,3 +153,19 @@ def hard_swish(x: F32) -> F32:
     wide = np.asarray(x, np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(wide * activate(wide + 3, "relu6") / 6, x.dtype)
+
+
+@op(infer=same_type)
+def elu(x: F32, *, alpha: float = 1.0) -> F32:
+    r"""Bend what is negative: y = x for x >= 0, else $\alpha (e^x - 1)$.
+
+    Inputs: `x` of any shape. NaN and -0 pass.
+    Attributes: `alpha`, a float32.
+
+    >>> elu(np.array([2, 0, -np.inf], "f")).tolist()
+    [2.0, 0.0, -1.0]
+    """
+    wide = np.asarray(x, np.float64)
+    with np.errstate(invalid="ignore"):
+        bent = np.float64(np.float32(alpha)) * np.expm1(np.minimum(wide, 0))
+    return np.where(wide >= 0, x, bent).astype(x.dtype)

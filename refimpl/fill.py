@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ir import ANY, NUMBERS, Array, TensorType, op, require
 from .axes import sizes_of, whole_numbers
+from .unary import same_type
 
 
 def _infer_fill(dims: TensorType, value: TensorType) -> TensorType:
@@ -65,3 +66,15 @@ def range(start: Array, limit: Array, delta: Array) -> Array:
         y = (start.astype(wide) + delta.astype(wide) * np.arange(count)).astype(start.dtype)
     y[:1] = start  # to which nothing is added: -0 stays
     return y
+
+
+@op(infer=same_type, dtypes=ANY)
+def zeros_like(x: Array) -> Array:
+    """Return zeros of the shape and type of `x`; for stored integers the number 0, whatever it stands for.
+
+    Inputs: `x` of any shape and type.
+
+    >>> zeros_like(np.array([3, 4])).tolist()
+    [0, 0]
+    """
+    return np.zeros_like(x)

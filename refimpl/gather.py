@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import ANY, Array, RunError, TensorType, op, require
+from ..ir import ANY, NUMBERS, Array, RunError, TensorType, op, require
 from .axes import one_whole_number, resolve_axis, sizes_of, whole_numbers
 
 INDEX_TYPES = ("s16", "s32", "s64")
@@ -190,3 +190,37 @@ def sparse_to_dense(indices: Array, shape: Array, values: Array, default: Array)
     for row, value in zip(rows.tolist(), np.broadcast_to(values, len(rows)), strict=True):
         y[tuple(row)] = value
     return y
+
+
+def _infer_scatter_nd(indices: TensorType, updates: TensorType, shape: TensorType) -> TensorType:
+    require("C1", indices.format in ("s32", "s64"), f"indices are {indices.format}")
+    sizes = sizes_of("C2", whole_numbers(shape))
+    outer, depth = indices.shape[:-1], indices.shape[-1] if indices.shape else 0
+    require("C3", 0 < depth <= len(sizes), f"{depth} indices a row for {len(sizes)} axes")
+    wanted = (*outer, *sizes[depth:])
+    require("C4", updates.shape == wanted, f"updates {updates.shape} are not {wanted}")
+    return updates.like(sizes)
+
+
+@op(infer=_infer_scatter_nd, dtypes=NUMBERS, static=("shape",), format_input=1)
+def scatter_nd(indices: Array, updates: Array, shape: Array) -> Array:
+    """Add `updates[i]` to zeros of `shape` at position `indices[i]`: where several meet, their sum stays.
+
+    So TFLite (scatter_nd.cc); MindSpore Lite 1.1 keeps the last one (nnacl/scatter_nd.c). Integers wrap.
+
+    Inputs: `indices` s32 or s64 (..., D), checked while running; `updates` (..., sizes after the first D);
+    `shape` integers (R,).
+    Constraints: (C1) `indices` is s32 or s64. (C2) Sizes are not negative. (C3) 0 < D <= R. (C4) `updates` has
+    the outer axes of `indices`, then those that no index names.
+
+    >>> scatter_nd(np.array([[1], [1]]), np.array([5, 6]), np.array([3])).tolist()
+    [0, 11, 0]
+    """
+    sizes = whole_numbers(shape)
+    rows = indices.reshape(-1, indices.shape[-1])
+    depth = rows.shape[1]
+    _check_indices("scatter_nd", rows, 0, np.array(sizes[:depth], np.int64))
+    y = np.zeros(sizes, np.float64 if updates.dtype.kind == "f" else np.int64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.add.at(y, tuple(rows.T), updates.reshape(len(rows), *sizes[depth:]).astype(y.dtype))
+        return y.astype(updates.dtype)

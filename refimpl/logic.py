@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir import Array, TensorType, op, require
-from .binary import broadcast_type
+from ..ir import ANY, Array, TensorType, op, require
+from .binary import MAX_AXES, broadcast_type
 from .unary import same_type
 
 Bool = NDArray[np.bool_]
@@ -142,3 +142,52 @@ def logical_not(x: Bool) -> Bool:
     [False, True]
     """
     return np.asarray(np.logical_not(x))
+
+
+def _infer_select(condition: TensorType, x: TensorType, y: TensorType) -> TensorType:
+    require("C1", condition.format == "bool", f"condition is {condition.format}, not bool")
+    require("C2", x.dtype == y.dtype, f"element types {x.format} and {y.format} differ")
+    shapes = (condition.shape, x.shape, y.shape)
+    longest = max(map(len, shapes))
+    columns = zip(*((1,) * (longest - len(s)) + s for s in shapes), strict=True)
+    fits = all(len({*column} - {1}) <= 1 for column in columns)
+    require("C3", fits, f"shapes {shapes} do not broadcast")
+    require("C4", longest <= MAX_AXES, f"{longest} axes exceed {MAX_AXES}")
+    return x.like(np.broadcast_shapes(*shapes))
+
+
+@op(infer=_infer_select, dtypes=ANY, format_input=1)
+def select(condition: Bool, x: Array, y: Array) -> Array:
+    """Take the element of `x` where `condition` holds, else that of `y`.
+
+    Inputs: `condition` bool; `x`, `y` of any one type; all three broadcast together.
+    Constraints: (C1) `condition` is bool. (C2) `x` and `y` have one element type. (C3) The shapes broadcast.
+    (C4) There are six axes at most.
+
+    >>> select(np.array([True, False]), np.array([1, 2]), np.array([7])).tolist()
+    [1, 7]
+    """
+    return np.where(condition, x, y)
+
+
+def _infer_where(condition: TensorType) -> TensorType:
+    require("C1", len(condition.shape) >= 1, "condition is a scalar")
+    count = int(np.count_nonzero(condition.known()))
+    return condition.like((count, len(condition.shape)), np.int64)
+
+
+@op(
+    infer=_infer_where,
+    dtypes=("f32", "s8", "u8", "s32", "u32", "s64", "bool"),
+    static=("condition",),
+)
+def where(condition: Array) -> Array:
+    """Return the indices of the elements that are not zero, row by row, in row-major order.
+
+    Inputs: `condition` bool, or numbers as they are stored; a NaN is not zero.
+    Constraints: (C1) `condition` has an axis.
+
+    >>> where(np.array([[True, False], [True, True]])).tolist()
+    [[0, 0], [1, 0], [1, 1]]
+    """
+    return np.argwhere(condition)

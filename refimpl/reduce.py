@@ -226,3 +226,69 @@ def arg_min(x: Array, axis: Array, *, to: str = "s64") -> Array:
     """
     extreme = np.fmin.reduce(x, axis=int(axis.reshape(())))
     return _first(x, axis, extreme).astype(FORMATS[to])
+
+
+@op(infer=_infer_reduce, dtypes=("f32", "s32", "s64"), static=("axes",))
+def reduce_sum_square(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
+    """Add the squares over axes. Integers wrap; a sum of nothing is 0.
+
+    Inputs: `x` of any shape; `axes`, negative from the end, duplicates count once.
+    Attributes: `keep_dims` leaves the reduced axes with size 1.
+    Constraints: (C1) `axes` is s32. (C2) Each is an axis of `x`; a scalar ignores them.
+
+    >>> reduce_sum_square(np.array([[1, 2], [-3, 0]], "f"), np.array([1], "i4")).tolist()
+    [5.0, 9.0]
+    """
+    rows = _rows(x, axes)
+    wide = rows.astype(np.float64 if x.dtype.kind == "f" else np.int64)
+    with np.errstate(over="ignore"):
+        return _shaped(_exact_sum(wide * wide), x, axes, keep_dims)
+
+
+@op(infer=_infer_reduce, dtypes=("f32", "s32", "s64"), static=("axes",))
+def reduce_sum_abs(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
+    """Add the magnitudes over axes. Integers wrap; a sum of nothing is 0.
+
+    Inputs: `x` of any shape; `axes`, negative from the end, duplicates count once.
+    Attributes: `keep_dims` leaves the reduced axes with size 1.
+    Constraints: (C1) `axes` is s32. (C2) Each is an axis of `x`; a scalar ignores them.
+
+    >>> reduce_sum_abs(np.array([[1, 2], [-3, 0]], "f"), np.array([1], "i4")).tolist()
+    [3.0, 3.0]
+    """
+    rows = _rows(x, axes)
+    wide = rows.astype(np.float64 if x.dtype.kind == "f" else np.int64)
+    return _shaped(_exact_sum(np.abs(wide)), x, axes, keep_dims)
+
+
+def _infer_reduce_bool(x: TensorType, axes: TensorType, *, keep_dims: bool = False) -> TensorType:
+    require("C3", x.format == "bool", f"x is {x.format}, not bool")
+    return _infer_reduce(x, axes, keep_dims=keep_dims)
+
+
+@op(infer=_infer_reduce_bool, dtypes=("bool",), static=("axes",))
+def reduce_all(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
+    """Tell whether all elements over axes hold; all of nothing do.
+
+    Inputs: `x` bool of any shape; `axes`, negative from the end, duplicates count once.
+    Attributes: `keep_dims` leaves the reduced axes with size 1.
+    Constraints: (C1) `axes` is s32. (C2) Each is an axis of `x`; a scalar ignores them. (C3) `x` is bool.
+
+    >>> reduce_all(np.array([[True, False], [True, True]]), np.array([1], "i4")).tolist()
+    [False, True]
+    """
+    return _shaped(np.asarray(_rows(x, axes).all(axis=1)), x, axes, keep_dims)
+
+
+@op(infer=_infer_reduce_bool, dtypes=("bool",), static=("axes",))
+def reduce_any(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
+    """Tell whether an element over axes holds; none of nothing does.
+
+    Inputs: `x` bool of any shape; `axes`, negative from the end, duplicates count once.
+    Attributes: `keep_dims` leaves the reduced axes with size 1.
+    Constraints: (C1) `axes` is s32. (C2) Each is an axis of `x`; a scalar ignores them. (C3) `x` is bool.
+
+    >>> reduce_any(np.array([[True, False], [False, False]]), np.array([1], "i4")).tolist()
+    [True, False]
+    """
+    return _shaped(np.asarray(_rows(x, axes).any(axis=1)), x, axes, keep_dims)

@@ -238,3 +238,27 @@ def reverse(x: Array, axes: Array) -> Array:
     [[2, 1], [4, 3]]
     """
     return np.flip(x, tuple(whole_numbers(axes))).copy()
+
+
+def _infer_broadcast_to(x: TensorType, shape: TensorType) -> TensorType:
+    require("C1", len(shape.shape) == 1, f"shape is a vector, got {shape.shape}")
+    sizes = sizes_of("C2", whole_numbers(shape))
+    missing = len(sizes) - len(x.shape)
+    require("C3", missing >= 0, f"{x.shape} has more axes than {sizes}")
+    fits = all(n in (1, m) for n, m in zip(x.shape, sizes[missing:], strict=True))
+    require("C4", fits, f"{x.shape} does not broadcast to {sizes}")
+    return x.like(sizes)
+
+
+@op(infer=_infer_broadcast_to, dtypes=ANY, static=("shape",))
+def broadcast_to(x: Array, shape: Array) -> Array:
+    """Repeat `x` along axes of size 1 and along new axes in front, until it has `shape`.
+
+    Inputs: `x` of any type; `shape` integers (R,).
+    Constraints: (C1) `shape` is a vector. (C2) It is not negative. (C3) It has at least the axes of `x`.
+    (C4) From the last axis on, sizes are equal, or that of `x` is 1.
+
+    >>> broadcast_to(np.array([[1], [2]]), np.array([2, 3])).tolist()
+    [[1, 1, 1], [2, 2, 2]]
+    """
+    return np.broadcast_to(x, whole_numbers(shape)).copy()

@@ -31,6 +31,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base
 # Keys that LiteRT's reference kernels do not run: operator -> formats, and what LiteRT says.
 NOT_IN_LITERT = {
     "ceil": ("f32", "Didn't find op"),
+    "elu": ("f32", "Didn't find op|another alpha"),
     "concat": ("u16 u64", "is_supported_type"),
     "depth_to_space": ("bool s16 u16 u32 u64", "data_type =="),
     "gather": ("u16 u32 u64", "not supported by gather"),
@@ -46,6 +47,7 @@ NOT_IN_LITERT = {
     "sparse_to_dense": ("bool s16 u16 u32 u64", "values->type =="),
     "split": ("bool u16 u32 u64", "is_supported_type"),
     "split_v": ("bool u16 u32 u64", "is_supported_type"),
+    "zeros_like": ("bool s8 u8 s16 u16 u32 u64", "only currently supports"),
     "unpack": ("s64 u16 u32 u64", "not supported by unpack"),
 }
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...ir import Array
 from ...refimpl.activation import (
+    elu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -60,3 +61,11 @@ def hard_swish_envelope(x: Array) -> F64:
     with np.errstate(all="ignore"):
         bound = roundings(wide * np.clip(wide + 3, 0, 6) / 6, 4)
     return np.where(wide > 2.0**125, np.inf, bound)
+
+
+@ENVELOPE.of(elu)
+def elu_envelope(x: Array, *, alpha: float = 1.0) -> F64:
+    """Six roundings: four of exp(x) - 1, which is no difference near 0, one of the product, one of alpha."""
+    wide = np.minimum(np.asarray(x, np.float64), 0)
+    bent = roundings(np.float64(np.float32(alpha)) * np.expm1(wide), 6)
+    return np.where(np.asarray(x) < 0, bent, 0.0)

@@ -7,16 +7,32 @@ from typing import Any
 import numpy as np
 
 from ...ir import Array
-from ...refimpl import block, fill, gather, join, resize, shape, sort, window
+from ...refimpl import block, fill, gather, join, logic, resize, shape, sort, window
 from ..tables import ENVELOPE
 
 EXACT_RESULTS = (
     *(shape.reshape, shape.squeeze, shape.expand_dims, shape.transpose),
     *(shape.shape, shape.rank),
     *(join.concat, join.pack, join.unpack, join.split, join.split_v),
-    *(window.slice, window.strided_slice, window.pad, window.tile, window.reverse),
+    *(
+        window.slice,
+        window.broadcast_to,
+        window.strided_slice,
+        window.pad,
+        window.tile,
+        window.reverse,
+    ),
     *(block.space_to_batch_nd, block.batch_to_space_nd, block.space_to_depth, block.depth_to_space),
-    *(fill.fill, gather.gather, gather.gather_nd, gather.one_hot, gather.sparse_to_dense),
+    *(
+        fill.fill,
+        fill.zeros_like,
+        logic.select,
+        logic.where,
+        gather.gather,
+        gather.gather_nd,
+        gather.one_hot,
+        gather.sparse_to_dense,
+    ),
     *(gather.reverse_sequence, sort.topk, sort.unique, resize.resize_nearest_neighbor),
 )
 

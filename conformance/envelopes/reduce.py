@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir import Array
+from ...refimpl.gather import scatter_nd
 from ...refimpl.reduce import (
     arg_max,
     arg_min,
@@ -15,6 +16,8 @@ from ...refimpl.reduce import (
     reduce_max,
     reduce_min,
     reduce_prod,
+    reduce_sum_abs,
+    reduce_sum_square,
     reduced_axes,
     reduced_shape,
     reduction_rows,
@@ -106,3 +109,36 @@ def extreme_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
 def arg_envelope(x: Array, axis: Array, *, to: str = "s64") -> F64:
     """Allow nothing: a comparison does not round."""
     return np.zeros(reduced_shape(x.shape, reduced_axes(x.ndim, axis), keep_dims=False))
+
+
+@ENVELOPE.of(reduce_sum_square)
+def sum_square_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
+    """Allow gamma(n + 1) sum x^2, and half a subnormal for each square that may be one.
+
+    A square is one more rounding of each term (Higham, section 3.1).
+    """
+    magnitude, _ = _rows(x, axes)
+    count = magnitude.shape[1]
+    total = (magnitude**2).sum(axis=1)
+    bound = gamma(count + 1) * total + (count + 1) * SUBNORMAL
+    return _kept(_unless(total + bound > LARGEST, bound), x, axes, keep_dims)
+
+
+@ENVELOPE.of(reduce_sum_abs)
+def sum_abs_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
+    """As for a sum: a magnitude is exact."""
+    return np.asarray(sum_envelope(x, axes, keep_dims=keep_dims))
+
+
+@ENVELOPE.of(scatter_nd)
+def scatter_nd_envelope(indices: Array, updates: Array, shape: Array) -> F64:
+    """Allow at each place gamma(n) sum |u| of the n updates that meet there, and one subnormal, as for a sum."""
+    rows = indices.reshape(-1, indices.shape[-1])
+    sizes = tuple(int(n) for n in shape)
+    finite = np.where(np.isfinite(updates), np.abs(updates), 0).astype(np.float64)
+    total, count = np.zeros(sizes), np.zeros(sizes)
+    place = tuple(rows.T)
+    np.add.at(total, place, finite.reshape(len(rows), *sizes[rows.shape[1] :]))
+    np.add.at(count, place, 1)
+    bound = count * U / (1 - count * U) * total + SUBNORMAL
+    return _unless(total + bound > LARGEST, bound)

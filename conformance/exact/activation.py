@@ -10,6 +10,7 @@ from typing import Any
 from mpmath import mp, mpf
 
 from ...refimpl.activation import (
+    elu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -193,5 +194,18 @@ def hard_swish_exact_int(x: Cells, *, quant: Quants, out: Outputs, dialect: str)
         product = gate * rounded(steps, scale)
         high = abs(product) >> 15
         return clamped(divided(high if product >= 0 else -high, -shift) + zy, form)
+
+    return each(one, x)
+
+
+@EXACT.of(elu)
+def elu_exact(x: Cells, *, alpha: float) -> Cells:
+    """Where e**v - 1 is far out, what is left of it: -1."""
+
+    def one(v: float) -> Any:
+        if v >= 0 or math.isnan(v):
+            return v
+        slope = Fraction(f32(alpha))
+        return mpf(slope.numerator) / slope.denominator * (mp.expm1(mpf(v)) if v > -300 else -1)
 
     return each(one, x)

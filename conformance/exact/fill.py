@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from ...refimpl.fill import fill, range
+from ...refimpl.fill import fill, range, zeros_like
 from ..cells import Cells
 from ..tables import EXACT
 from .binary32 import f32
@@ -32,3 +32,9 @@ def exact_range(start: Cells, limit: Cells, delta: Cells) -> Cells:
         value += Fraction(step)
     values[:1] = [first][:count]  # the sign of zero stays
     return Cells((count,), values)
+
+
+@EXACT.of(zeros_like)
+def exact_zeros_like(x: Cells) -> Cells:
+    """Zeros."""
+    return Cells.full(x.shape, 0)

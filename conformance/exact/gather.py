@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from ...refimpl.gather import gather, gather_nd, one_hot, reverse_sequence, sparse_to_dense
+from ...refimpl.gather import (
+    gather,
+    gather_nd,
+    one_hot,
+    reverse_sequence,
+    scatter_nd,
+    sparse_to_dense,
+)
 from ..cells import Cells
 from ..tables import EXACT
+from .reduce import total_of
 
 
 @EXACT.of(gather)
@@ -64,3 +72,16 @@ def exact_sparse_to_dense(indices: Cells, shape: Cells, values: Cells, default: 
         place = tuple(indices.values[row * depth : (row + 1) * depth])
         y[place] = values.values[row if values.shape else 0]
     return y
+
+
+@EXACT.of(scatter_nd)
+def exact_scatter_nd(indices: Cells, updates: Cells, shape: Cells) -> Cells:
+    """Collect what goes to each place, then add it up."""
+    depth = indices.shape[-1]
+    found = Cells(tuple(shape.values), [])
+    found.values = [[] for _ in found.indices()]
+    for i in updates.indices():
+        outer = i[: len(indices.shape) - 1]
+        place = tuple(indices[(*outer, k)] for k in range(depth))
+        found[(*place, *i[len(outer) :])].append(updates[i])
+    return Cells(found.shape, [total_of(values) for values in found.values])

@@ -16,6 +16,8 @@ from ...refimpl.logic import (
     logical_not,
     logical_or,
     not_equal,
+    select,
+    where,
 )
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
@@ -56,3 +58,28 @@ for _op, _compare in COMPARISONS.items():
 EXACT.of(logical_and)(lambda x, y: paired(lambda v, w: v and w, x, y))
 EXACT.of(logical_or)(lambda x, y: paired(lambda v, w: v or w, x, y))
 EXACT.of(logical_not)(lambda x: each(operator.not_, x))
+
+
+def _at(x: Cells, index: tuple[int, ...]) -> Any:
+    """Return the element of `x` that stands at `index` once `x` has been broadcast."""
+    own = index[len(index) - len(x.shape) :]
+    return x[tuple(0 if n == 1 else i for i, n in zip(own, x.shape, strict=True))]
+
+
+@EXACT.of(select)
+def exact_select(condition: Cells, x: Cells, y: Cells) -> Cells:
+    """One element at a time."""
+    shapes = (condition.shape, x.shape, y.shape)
+    longest = max(map(len, shapes))
+    columns = zip(*((1,) * (longest - len(s)) + s for s in shapes), strict=True)
+    z = Cells.full([next((n for n in column if n != 1), 1) for column in columns], 0)
+    for i in z.indices():
+        z[i] = _at(x if _at(condition, i) else y, i)
+    return z
+
+
+@EXACT.of(where)
+def exact_where(condition: Cells) -> Cells:
+    """Visit every element."""
+    found = [i for i in condition.indices() if condition[i] != 0]
+    return Cells((len(found), len(condition.shape)), [k for i in found for k in i])

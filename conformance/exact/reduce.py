@@ -8,7 +8,18 @@ from fractions import Fraction
 from typing import Any
 
 from ...ir import QuantParams, TensorType
-from ...refimpl.reduce import arg_max, arg_min, mean, reduce_max, reduce_min, reduce_prod
+from ...refimpl.reduce import (
+    arg_max,
+    arg_min,
+    mean,
+    reduce_all,
+    reduce_any,
+    reduce_max,
+    reduce_min,
+    reduce_prod,
+    reduce_sum_abs,
+    reduce_sum_square,
+)
 from ...refimpl.reduce import sum as sum_op
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
@@ -31,7 +42,7 @@ def grouped(x: Cells, axes: Cells, keep_dims: bool) -> tuple[tuple[int, ...], li
     return kept, groups.values
 
 
-def _total(values: list[Any]) -> Any:
+def total_of(values: list[Any]) -> Any:
     """Add up exactly; infinities and NaN as IEEE 754 has it."""
     special = [v for v in values if isinstance(v, float) and not math.isfinite(v)]
     if special:
@@ -39,20 +50,20 @@ def _total(values: list[Any]) -> Any:
     exact = Fraction(0)
     for v in values:
         exact += Fraction(v)
-    return exact if any(isinstance(v, float) for v in values) else int(exact)
+    return int(exact) if all(isinstance(v, int) for v in values) else exact
 
 
 @EXACT.of(sum_op)
 def exact_sum(x: Cells, axes: Cells, *, keep_dims: bool = False) -> Cells:
     """Add up; the caller rounds, or wraps."""
     shape, groups = grouped(x, axes, keep_dims)
-    return Cells(shape, [_total(g) for g in groups])
+    return Cells(shape, [total_of(g) for g in groups])
 
 
 def _average(values: list[Any], floats: bool) -> Any:
     if not values:
         return math.nan if floats else 0
-    total = _total(values)
+    total = total_of(values)
     if floats:
         return total / len(values) if isinstance(total, Fraction) else total
     total = wrapped(total, "s64")
@@ -126,7 +137,7 @@ def exact_sum_int8(
     (scale, zero), shape_groups = tensor_scale(quant[0]), grouped(x, axes, keep_dims)
     fixed = multiplier(scale / output_scale(out)[0])
     values = [
-        _requantized(_total([v - zero for v in g]), *fixed, out) if g else 0
+        _requantized(total_of([v - zero for v in g]), *fixed, out) if g else 0
         for g in shape_groups[1]
     ]
     return Cells(shape_groups[0], values)
@@ -150,7 +161,7 @@ def exact_mean_int8(
             continue
         bits = min(math.floor(math.log2(len(g))), 32, 31 + exponent)
         divided = (mantissa << bits) // len(g)
-        values.append(_requantized(_total([v - zero for v in g]), divided, exponent - bits, out))
+        values.append(_requantized(total_of([v - zero for v in g]), divided, exponent - bits, out))
     return Cells(shape, values)
 
 
@@ -179,3 +190,34 @@ def exact_arg_max(x: Cells, axis: Cells, *, to: str = "s64") -> Cells:
 def exact_arg_min(x: Cells, axis: Cells, *, to: str = "s64") -> Cells:
     """Compare."""
     return _position(x, axis, lambda v, best: v < best)
+
+
+@EXACT.of(reduce_sum_square)
+def exact_sum_square(x: Cells, axes: Cells, *, keep_dims: bool = False) -> Cells:
+    """Square, then add up."""
+    shape, groups = grouped(x, axes, keep_dims)
+    squares = [
+        [v * v if v != v or abs(v) == math.inf else Fraction(v) ** 2 for v in g] for g in groups
+    ]
+    return Cells(shape, [total_of(g) for g in squares])
+
+
+@EXACT.of(reduce_sum_abs)
+def exact_sum_abs(x: Cells, axes: Cells, *, keep_dims: bool = False) -> Cells:
+    """Drop the signs, then add up."""
+    shape, groups = grouped(x, axes, keep_dims)
+    return Cells(shape, [total_of([abs(v) for v in g]) for g in groups])
+
+
+@EXACT.of(reduce_all)
+def exact_all(x: Cells, axes: Cells, *, keep_dims: bool = False) -> Cells:
+    """No element is false."""
+    shape, groups = grouped(x, axes, keep_dims)
+    return Cells(shape, [False not in g for g in groups])
+
+
+@EXACT.of(reduce_any)
+def exact_any(x: Cells, axes: Cells, *, keep_dims: bool = False) -> Cells:
+    """Some element is true."""
+    shape, groups = grouped(x, axes, keep_dims)
+    return Cells(shape, [True in g for g in groups])

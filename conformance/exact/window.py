@@ -6,7 +6,7 @@ import builtins
 from typing import Any
 
 from ...ir import QuantParams, TensorType
-from ...refimpl.window import pad, reverse, slice, strided_slice, tile
+from ...refimpl.window import broadcast_to, pad, reverse, slice, strided_slice, tile
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 
@@ -113,4 +113,14 @@ def exact_reverse(x: Cells, axes: Cells) -> Cells:
     y = Cells.full(x.shape, 0)
     for i in x.indices():
         y[tuple(x.shape[a] - 1 - k if a in named else k for a, k in enumerate(i))] = x[i]
+    return y
+
+
+@EXACT.of(broadcast_to)
+def exact_broadcast_to(x: Cells, shape: Cells) -> Cells:
+    """Indices of axes that `x` lacks are dropped, those of axes of size 1 are 0."""
+    y = Cells.full(shape.values, 0)
+    skip = len(shape.values) - len(x.shape)
+    for i in y.indices():
+        y[i] = x[tuple(0 if n == 1 else k for k, n in zip(i[skip:], x.shape, strict=True))]
     return y

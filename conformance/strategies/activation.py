@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ...ir import FORMATS, QuantParams
 from ...refimpl.activation import (
+    elu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -31,6 +32,13 @@ def leaky_relu_cases(draw: st.DrawFn, fmt: str) -> Case:
     floating = float_cases(leaky_relu, FINITE, 4.0)
     case = draw(floating if fmt == "f32" else quantized_cases(leaky_relu, fmt))
     return replace(case, attributes={"alpha": draw(st.sampled_from(SLOPES))})
+
+
+@st.composite
+def elu_cases(draw: st.DrawFn) -> Case:
+    """Any alpha; arguments from next to 0 to far out."""
+    case = draw(float_cases(elu, FINITE + SPECIAL, 20.0))
+    return replace(case, attributes={"alpha": draw(st.sampled_from((1.0, 1.0, 1.0, 0.5, 1.7)))})
 
 
 @st.composite
@@ -98,3 +106,4 @@ for _fmt in ("s8", "u8"):
 for _fmt in ("f32", "s8", "u8"):
     CASES.of((prelu, _fmt))(prelu_cases(_fmt))
 CASES.of((leaky_relu, "f32"))(leaky_relu_cases("f32"))
+CASES.of((elu, "f32"))(elu_cases())

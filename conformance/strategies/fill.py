@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ...ir import ANY, FORMATS, NUMBERS
-from ...refimpl.fill import fill, range
+from ...refimpl.fill import fill, range, zeros_like
 from ..case import Case
 from ..tables import CASES
 from .draw import shapes
@@ -39,7 +39,15 @@ def range_cases(draw: st.DrawFn, fmt: str) -> Case:
     return Case(range, args, constant=frozenset({0, 1, 2}))
 
 
+@st.composite
+def zeros_like_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Any shape."""
+    x, quant = draw(typed(fmt, draw(shapes(zero=True))))
+    return moved(zeros_like, (x,), quant)
+
+
 for fmt in ANY:
     CASES.of((fill, fmt))(fill_cases(fmt))
+    CASES.of((zeros_like, fmt))(zeros_like_cases(fmt))
 for fmt in NUMBERS:
     CASES.of((range, fmt))(range_cases(fmt))

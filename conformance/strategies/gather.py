@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ...ir import ANY, Array
-from ...refimpl.gather import gather, gather_nd, one_hot, reverse_sequence, sparse_to_dense
+from ...ir import ANY, NUMBERS, Array
+from ...refimpl.gather import (
+    gather,
+    gather_nd,
+    one_hot,
+    reverse_sequence,
+    scatter_nd,
+    sparse_to_dense,
+)
 from ..case import Case
 from ..tables import CASES
 from .draw import ints, shapes
@@ -93,6 +100,20 @@ def sparse_to_dense_cases(draw: st.DrawFn, fmt: str) -> Case:
     return moved(sparse_to_dense, args, quant, data=(2, 3), runtime=(0,))
 
 
+@st.composite
+def scatter_nd_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Up to nine rows into up to four axes; positions repeat, so that sums arise."""
+    sizes = draw(shapes(min_dims=1, max_dims=4, max_size=4, max_elements=100))
+    depth = draw(st.integers(1, len(sizes)))
+    outer = draw(shapes(min_dims=1, max_dims=2, max_size=3, max_elements=9))
+    indices = draw(_indices((*outer, depth), sizes[:depth]))
+    updates, _ = draw(typed(fmt, (*outer, *sizes[depth:])))
+    args = (indices, updates, s32(sizes))
+    return moved(scatter_nd, args, None, data=(1,), runtime=(0,))
+
+
+for fmt in NUMBERS:
+    CASES.of((scatter_nd, fmt))(scatter_nd_cases(fmt))
 for fmt in ANY:
     CASES.of((gather, fmt))(gather_cases(fmt))
     CASES.of((gather_nd, fmt))(gather_nd_cases(fmt))

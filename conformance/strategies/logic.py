@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from ...ir import Op
+from ...ir import ANY, Op
 from ...refimpl.logic import (
     equal,
     greater,
@@ -17,11 +18,14 @@ from ...refimpl.logic import (
     logical_not,
     logical_or,
     not_equal,
+    select,
+    where,
 )
 from ..case import Case
 from ..tables import CASES
 from .binary import pair_cases
-from .draw import FINITE, SPECIAL, broadcast_shapes, ints, quant_params
+from .draw import FINITE, SPECIAL, broadcast_shapes, ints, quant_params, seeds, shapes
+from .typed import moved, typed
 from .unary import int_cases
 
 
@@ -44,3 +48,34 @@ for _op in (equal, not_equal, greater, greater_equal, less, less_equal):
 for _op in (equal, not_equal, logical_and, logical_or):
     CASES.of((_op, "bool"))(pair_cases(_op, "bool"))
 CASES.of((logical_not, "bool"))(int_cases(logical_not, "bool"))
+
+
+@st.composite
+def select_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Three tensors that broadcast: each has ones in other places, or axes less."""
+    whole = draw(shapes(max_dims=4, max_elements=120))
+
+    def part(draw: st.DrawFn) -> tuple[int, ...]:
+        own = tuple(1 if draw(st.integers(0, 3)) == 0 else n for n in whole)
+        return own[draw(st.integers(0, len(own))) if draw(st.integers(0, 3)) == 0 else 0 :]
+
+    condition = draw(ints("bool", part(draw)))
+    x, quant = draw(typed(fmt, part(draw)))
+    y, _ = draw(typed(fmt, part(draw)))
+    return moved(select, (condition, x, y), quant, data=(1, 2), runtime=(0,))
+
+
+@st.composite
+def where_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Few, half or most are not zero."""
+    x, quant = draw(typed(fmt, draw(shapes(min_dims=1))))
+    share = draw(st.sampled_from((0.1, 0.5, 0.9)))
+    keep = np.random.default_rng(draw(seeds())).random(x.shape) < share
+    x = np.where(keep, x, x.dtype.type(0))
+    return Case(where, (x,), {}, (quant,))
+
+
+for _fmt in ANY:
+    CASES.of((select, _fmt))(select_cases(_fmt))
+for _fmt in where.dtypes:
+    CASES.of((where, _fmt))(where_cases(_fmt))

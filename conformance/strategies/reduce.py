@@ -9,7 +9,19 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ...ir import Array, Op, QuantParams
-from ...refimpl.reduce import arg_max, arg_min, mean, reduce_max, reduce_min, reduce_prod, sum
+from ...refimpl.reduce import (
+    arg_max,
+    arg_min,
+    mean,
+    reduce_all,
+    reduce_any,
+    reduce_max,
+    reduce_min,
+    reduce_prod,
+    reduce_sum_abs,
+    reduce_sum_square,
+    sum,
+)
 from ..case import Case
 from ..tables import CASES
 from .draw import FINITE, SPECIAL, arrays, floats, ints, quant_params, scales, seeds, shapes
@@ -96,6 +108,15 @@ def _without(value: float) -> Any:
     return lambda shape: floats(shape, kinds=FINITE + SPECIAL).map(clean)
 
 
+def _mostly(shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
+    """Truth values of which few, half or most hold: rows in which all do, and in which none does."""
+
+    def build(seed: int, share: float) -> Array:
+        return np.asarray(np.random.default_rng(seed).random(shape) < share)
+
+    return st.builds(build, seeds(), st.sampled_from((0.1, 0.5, 0.9)))
+
+
 def _whole(fmt: str) -> Any:
     return lambda shape: ints(fmt, shape)
 
@@ -143,3 +164,16 @@ def arg_cases(draw: st.DrawFn, op: Op[..., Any], fmt: str) -> Case:
 for fmt in ("f32", "s8", "u8", "s32"):
     for position in (arg_max, arg_min):
         CASES.of((position, fmt))(arg_cases(position, fmt))
+
+
+CASES.of((reduce_sum_abs, "f32"))(
+    plain_cases(reduce_sum_abs, "f32", lambda s: floats(s, kinds=FINITE + SPECIAL))
+)
+CASES.of((reduce_sum_square, "f32"))(
+    plain_cases(reduce_sum_square, "f32", lambda s: floats(s, kinds=FINITE + SPECIAL))
+)
+for fmt in ("s32", "s64"):
+    CASES.of((reduce_sum_abs, fmt))(plain_cases(reduce_sum_abs, fmt, _whole(fmt)))
+    CASES.of((reduce_sum_square, fmt))(plain_cases(reduce_sum_square, fmt, _whole(fmt)))
+for op in (reduce_all, reduce_any):
+    CASES.of((op, "bool"))(plain_cases(op, "bool", _mostly))

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...ir import ANY
-from ...refimpl.window import pad, reverse, slice, strided_slice, tile
+from ...refimpl.window import broadcast_to, pad, reverse, slice, strided_slice, tile
 from ..case import Case
 from ..tables import CASES
 from .draw import shapes
@@ -87,6 +87,16 @@ def tile_cases(draw: st.DrawFn, fmt: str) -> Case:
 
 
 @st.composite
+def broadcast_to_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Ones in any place, and up to two axes more in front."""
+    shape = draw(shapes(max_dims=4, max_elements=120))
+    ones = [draw(st.booleans()) for _ in shape]
+    x, quant = draw(typed(fmt, tuple(1 if one else n for one, n in zip(ones, shape, strict=True))))
+    front = [draw(st.integers(1, 3)) for _ in builtins.range(draw(st.integers(0, 5 - len(shape))))]
+    return moved(broadcast_to, (x, s32([*front, *shape])), quant)
+
+
+@st.composite
 def reverse_cases(draw: st.DrawFn, fmt: str) -> Case:
     """Neighbouring axes in any order, as TFLite demands."""
     x, quant = draw(typed(fmt, draw(shapes(min_dims=1))))
@@ -104,3 +114,4 @@ for fmt in ANY:
     CASES.of((pad, fmt))(pad_cases(fmt))
     CASES.of((tile, fmt))(tile_cases(fmt))
     CASES.of((reverse, fmt))(reverse_cases(fmt))
+    CASES.of((broadcast_to, fmt))(broadcast_to_cases(fmt))

@@ -9,9 +9,13 @@ from ...refimpl.reduce import (
     arg_max,
     arg_min,
     mean,
+    reduce_all,
+    reduce_any,
     reduce_max,
     reduce_min,
     reduce_prod,
+    reduce_sum_abs,
+    reduce_sum_square,
     sum,
 )
 from ...refimpl.softmax import log_softmax, softmax
@@ -37,10 +41,17 @@ breaks(
     C2={"radius": -1},
 )
 breaks(
-    *(mean, sum, reduce_max, reduce_min, reduce_prod),
+    *(mean, sum, reduce_max, reduce_min, reduce_prod, reduce_sum_abs, reduce_sum_square),
     valid={"x": X, "axes": s32([0, -1])},
     C1={"axes": f32(1)},
     C2={"axes": s32([3])},
+)
+breaks(
+    *(reduce_all, reduce_any),
+    valid={"x": X > 0, "axes": s32([0, -1])},
+    C1={"axes": f32(1)},
+    C2={"axes": s32([3])},
+    C3={"x": X},
 )
 breaks(
     *(arg_max, arg_min),

@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from ...refimpl.fill import fill, range
-from ...refimpl.gather import gather, gather_nd, one_hot, reverse_sequence, sparse_to_dense
+from ...refimpl.gather import (
+    gather,
+    gather_nd,
+    one_hot,
+    reverse_sequence,
+    scatter_nd,
+    sparse_to_dense,
+)
 from ...refimpl.join import concat, pack, split, split_v, unpack
+from ...refimpl.logic import select, where
 from ...refimpl.shape import expand_dims, reshape, shape, squeeze, transpose
 from ...refimpl.sort import topk, unique
-from ...refimpl.window import pad, reverse, slice, strided_slice, tile
+from ...refimpl.window import broadcast_to, pad, reverse, slice, strided_slice, tile
 from .examples import breaks, f32, s32
 
 X = f32(2, 3, 4)
@@ -154,3 +162,28 @@ breaks(
 )
 breaks(topk, valid={"x": X, "k": s32(2)}, C1={"x": f32()}, C2={"k": s32(5)})
 breaks(unique, valid={"x": f32(3)}, C1={"x": X}, C2={"to": "s8"})
+breaks(
+    broadcast_to,
+    valid={"x": f32(2, 1, 4), "shape": s32([3, 2, 5, 4])},
+    C1={"shape": s32([[2, 3, 4]])},
+    C2={"shape": s32([-2, 3, 4])},
+    C3={"shape": s32([3, 4])},
+    C4={"shape": s32([2, 3, 5])},
+)
+breaks(
+    scatter_nd,
+    valid={"indices": s32([[0], [1]]), "updates": f32(2, 3), "shape": s32([4, 3])},
+    C1={"indices": f32(2, 1)},
+    C2={"shape": s32([-4, 3])},
+    C3={"indices": s32([[0, 0, 0], [1, 1, 1]])},
+    C4={"updates": f32(2, 4)},
+)
+breaks(
+    select,
+    valid={"condition": np.ones((2, 1), np.bool_), "x": f32(3), "y": f32(2, 3)},
+    C1={"condition": f32(2, 1)},
+    C2={"y": s32([1, 2, 3])},
+    C3={"x": f32(4)},
+    C4={"x": f32(1, 1, 1, 1, 1, 1, 3)},
+)
+breaks(where, valid={"condition": np.ones(3, np.bool_)}, C1={"condition": np.ones((), np.bool_)})

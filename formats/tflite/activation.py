@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ...ir import Node, TensorType, UnsupportedError
 from ...refimpl.activation import (
+    elu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -13,6 +17,7 @@ from ...refimpl.activation import (
     tanh,
 )
 from .alike import alike
+from .table import TFLITE, TFLITE_WRITER, TfliteOp, TfliteRecord
 
 alike("RELU", relu)
 alike("RELU6", relu6)
@@ -22,3 +27,17 @@ alike("PRELU", prelu)
 alike("LOGISTIC", logistic)
 alike("TANH", tanh)
 alike("HARD_SWISH", hard_swish)
+
+
+@TFLITE.of("ELU")
+def elu_of(source: TfliteOp) -> Node:
+    """TFLite knows alpha 1 alone."""
+    return source.node(elu)
+
+
+@TFLITE_WRITER.of(elu)
+def write_elu(node: Node, types: Mapping[str, TensorType]) -> TfliteRecord:
+    """The same the other way."""
+    if node.attributes.get("alpha", 1.0) != 1.0:
+        raise UnsupportedError("TFLite has no ELU with another alpha than 1")
+    return TfliteRecord("ELU", node.inputs)

@@ -12,6 +12,8 @@ from ...refimpl.logic import (
     logical_not,
     logical_or,
     not_equal,
+    select,
+    where,
 )
 from .alike import alike
 
@@ -27,3 +29,5 @@ for _op in (
     logical_not,
 ):
     alike(_op.__name__.upper(), _op)
+alike("SELECT_V2", select)
+alike("WHERE", where)

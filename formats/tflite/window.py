@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from ...ir import Node, TensorType, UnsupportedError
 from ...refimpl.block import batch_to_space_nd, depth_to_space, space_to_batch_nd, space_to_depth
-from ...refimpl.fill import fill, range
-from ...refimpl.window import pad, reverse, slice, strided_slice, tile
+from ...refimpl.fill import fill, range, zeros_like
+from ...refimpl.window import broadcast_to, pad, reverse, slice, strided_slice, tile
 from .alike import alike
 from .table import TFLITE, TFLITE_WRITER, TfliteOp, TfliteRecord
 
@@ -18,10 +18,23 @@ alike("TILE", tile)
 alike("FILL", fill)
 alike("RANGE", range)
 alike("REVERSE_V2", reverse)
+alike("ZEROS_LIKE", zeros_like)
 alike("SPACE_TO_BATCH_ND", space_to_batch_nd)
 alike("BATCH_TO_SPACE_ND", batch_to_space_nd)
 alike("SPACE_TO_DEPTH", space_to_depth, block="block_size")
 alike("DEPTH_TO_SPACE", depth_to_space, block="block_size")
+
+
+@TFLITE.of("BROADCAST_TO")
+def broadcast_to_of(source: TfliteOp) -> Node:
+    """The same tensors."""
+    return source.node(broadcast_to)
+
+
+@TFLITE_WRITER.of(broadcast_to)
+def write_broadcast_to(node: Node, types: Mapping[str, TensorType]) -> TfliteRecord:
+    """LiteRT registers it from version 2 on."""
+    return TfliteRecord("BROADCAST_TO", node.inputs, version=2)
 
 
 @TFLITE.of("STRIDED_SLICE")
