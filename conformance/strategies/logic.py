@@ -77,5 +77,5 @@ def where_cases(draw: st.DrawFn, fmt: str) -> Case:
 
 for _fmt in ANY:
     CASES.of((select, _fmt))(select_cases(_fmt))
-for _fmt in where.dtypes:
+for _fmt in ("f32", "s8", "u8", "s32", "u32", "s64", "bool"):
     CASES.of((where, _fmt))(where_cases(_fmt))
