@@ -11,12 +11,29 @@ from ..ir import Array
 from ..refimpl.activation import ACTIVATIONS
 from ..refimpl.matmul import fully_connected
 from .gemm import PANEL, ROWS, f32_block, f32_rows_of_one, pack, pad_columns
-from .kernel import F32, F64, I64, OK, S64, kernel, share
+from .kernel import F32, F64, I64, OK, S64, inlined, kernel, share
+from .lines import f32_lines, find_lines, reach, run_offsets
 from .lowering import Operand, Site, Step, lowers
 from .patches import SLACK, gather, geometry
 
 NEAR = 16 << 10  # bytes of rows that shall stay in the first-level cache
 FAR = 128 << 10  # and in the second
+IN_PLACE, LINES, COPIED = 0, 1, 2  # where the rows of A are: in x, in lines of x, in scratch
+
+
+@inlined
+def divide(rows, panels, narrow, tid, threads):  # type: ignore[no-untyped-def]
+    """Return the rows (start, stop) and the panels (first, last) of a thread: whichever is shared more evenly.
+
+    If both are the same, rows are shared where B is `narrow`.
+    """
+    by_rows = (rows + threads - 1) // threads * panels
+    by_panels = (panels + threads - 1) // threads * rows
+    if by_rows < by_panels or (by_rows == by_panels and narrow):
+        start, stop = share(rows, tid, threads)
+        return start, stop, 0, panels
+    first, last = share(panels, tid, threads)
+    return 0, rows, first, last
 
 
 @kernel
@@ -27,8 +44,12 @@ def f32_product(
     plus: I64,
     y: I64,
     g: S64,
+    offsets: I64,
     scratch: I64,
+    room: I64,
+    kind: I64,
     m: I64,
+    runs: I64,
     k: I64,
     n: I64,
     lda: I64,
@@ -39,28 +60,35 @@ def f32_product(
     tid: I64,
     threads: I64,
 ) -> I64:
-    """Y = clamp(A W + bias + R); the rows of A are those of `x`, or windows over it where `lda` is 0.
+    """Y = clamp(A W + bias + R), where `kind` says what A is; `room` bytes of scratch are each thread's.
 
-    R is at `plus` and lies like Y, or is absent (0).
+    R is at `plus` and lies like Y, or is absent (0). `m` counts rows, or lines of `lines.f32_lines`.
     """
-    start, stop, first, last = 0, m, 0, (n + PANEL - 1) // PANEL
-    if m >= 2 * ROWS * threads:
-        start, stop = share((m + ROWS - 1) // ROWS, tid, threads)
-        start, stop = start * ROWS, min(stop * ROWS, m)
-    else:
-        first, last = share(last, tid, threads)
+    narrow = n * k * runs < m * lda
+    start, stop, first, last = divide(m, (n + PANEL - 1) // PANEL, narrow, tid, threads)
+    scratch += tid * room
     while start < stop and first < last:
-        rows = min(block, stop - start)
-        a, stride = x + start * lda * 4, lda
-        if lda == 0:
-            a, stride = scratch + tid * (block * k * 4 + SLACK), k
-            gather(a, k * 4, x, g, start, rows, False, 0, 0)
-        c = y + start * ldc * 4
-        r = plus + start * ldc * 4 if plus else 0
-        if m == 1:
-            f32_rows_of_one(a, w, k, n, first, last, bias, c, low, high, r)
+        rest = stop - start
+        rows = (rest + (rest + block - 1) // block - 1) // ((rest + block - 1) // block)
+        if kind == LINES:
+            image, line = start // g[11], start % g[11]
+            rows = min(rows, g[11] - line)
+            c = y + start * g[12] * ldc * 4
+            r = plus + start * g[12] * ldc * 4 if plus else 0
+            a, pitch = find_lines(x, scratch, g, image, line, rows)
+            f32_lines(
+                a, pitch, rows, g[12], lda, offsets, runs, k, w, n, first, last, bias, c, ldc, low, high, r
+            )  # fmt: skip
         else:
-            f32_block(a, stride, rows, w, k, n, first, last, bias, c, ldc, low, high, r)
+            a, c = x + start * lda * 4, y + start * ldc * 4
+            r = plus + start * ldc * 4 if plus else 0
+            if kind == COPIED:
+                a = scratch
+                gather(a, lda * 4, x, g, start, rows, False, 0, 0)
+            if m == 1:
+                f32_rows_of_one(a, w, k, n, first, last, bias, c, low, high, r)
+            else:
+                f32_block(a, lda, rows, w, k, n, first, last, bias, c, ldc, low, high, r)
         start += rows
     return OK
 
@@ -81,10 +109,14 @@ def f32_pack(
     return OK
 
 
+def room_for_rows(weights: int) -> int:
+    """Return how many bytes of A go through all of B, which has `weights` bytes, at a time."""
+    return NEAR if weights <= FAR else FAR
+
+
 def rows_of_a_block(m: int, k: int, n: int, size: int) -> int:
     """Return how many rows of A, `size` bytes an element, go through all of B at a time."""
-    room = NEAR if k * n * size <= FAR else FAR
-    blocks = max(1, round(m * k * size / room))
+    blocks = max(1, round(m * k * size / room_for_rows(k * n * size)))
     rows = -(-m // blocks)
     return -(-rows // ROWS) * ROWS
 
@@ -118,24 +150,51 @@ def limits(activation: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _copied(site: Site, g: Array, m: int, k: int, n: int) -> tuple[Any, ...]:
+    """Windows as rows in scratch memory, a block at a time."""
+    block = rows_of_a_block(m, k, n, 4)
+    room = block * k * 4 + SLACK
+    return (None, site.scratch(site.threads * room), room, COPIED, m, 1, k, n, k), block
+
+
+def _in_lines(site: Site, g: Array, n: int) -> tuple[tuple[Any, ...], int]:
+    """Windows where they are, or in lines copied with their padding."""
+    width, channels, ky, kx, sy, sx = (int(size) for size in g[1:7])
+    dy, dx, oh, ow, depth, images = (int(size) for size in g[9:15])
+    padded = any(site.attributes["pad"])
+    places = reach(ow, sx, kx, dx) if padded else width
+    offsets, k = run_offsets(g, places)
+    line = places * channels * 4
+    block = max(1, min(oh, room_for_rows(ky * kx * depth * n * 4) // (sy * line)))
+    room = reach(block, sy, ky, dy) * line if padded else 0
+    scratch = site.scratch(site.threads * room) if padded else None
+    listed = site.constant(offsets.astype(np.int64))
+    return (listed, scratch, room, LINES, images * oh, len(offsets), k, n, sx * channels), block
+
+
 def lower_f32_conv2d(site: Site) -> list[Step]:
-    """A group at a time. Windows are copied, unless they are single places one after the other."""
+    """A group at a time, by the way that suits the shape."""
     x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]
     assert x is not None and w is not None
     (o, p, q, d), c = w.type.shape, x.type.shape[3]
     m, k, n = math.prod(y.type.shape[:3]), p * q * d, o * d // c
     attributes = site.attributes
-    in_place = (p, q) == attributes["stride"] == (1, 1) and not any(attributes["pad"])
-    g = site.constant(geometry(x.type.shape, (p, q), y.type.shape, attributes, d))
-    block = rows_of_a_block(m, k, n, 4)
-    scratch = None if in_place else site.scratch(site.threads * (block * k * 4 + SLACK))
-    steps = []
+    g = geometry(x.type.shape, (p, q), y.type.shape, attributes, d)
+    padded = any(attributes["pad"])
+    if (p, q) == attributes["stride"] == (1, 1) and not padded:
+        block = rows_of_a_block(m, k, n, 4)
+        form = (None, None, 0, IN_PLACE, m, 1, k, n, c)
+    elif y.type.shape[2] * 2 >= ROWS and not (padded and d < c):
+        form, block = _in_lines(site, g, n)
+    else:
+        form, block = _copied(site, g, m, k, n)
+    places, steps = site.constant(g), []
     for group in range(c // d):
         packing, weights, bias = _weights(site, w.value, group * n, n, k)
         plus = None if site.residual is None else shifted(site.residual, group * n)
-        places = (shifted(x, group * d), weights, bias, plus, shifted(y, group * n), g, scratch)
-        sizes = (m, k, n, c if in_place else 0, o, block)
-        steps += [*packing, Step(f32_product, (*places, *sizes, *limits(attributes["activation"])))]
+        ends = (shifted(x, group * d), weights, bias, plus, shifted(y, group * n), places)
+        sizes = (*form, o, block, *limits(attributes["activation"]))
+        steps += [*packing, Step(f32_product, (*ends, *sizes))]
     return steps if m else []
 
 
@@ -147,19 +206,7 @@ def lower_f32_fully_connected(site: Site) -> list[Step]:
     n, k = w.type.shape
     m = x.type.size // k
     steps, weights, bias = _weights(site, w.value, 0, n, k)
-    sizes = (m, k, n, k, n, rows_of_a_block(m, k, n, 4))
-    step = Step(
-        f32_product,
-        (
-            x,
-            weights,
-            bias,
-            site.residual,
-            y,
-            None,
-            None,
-            *sizes,
-            *limits(site.attributes["activation"]),
-        ),
-    )
+    sizes = (0, IN_PLACE, m, 1, k, n, k, n, rows_of_a_block(m, k, n, 4))
+    places = (x, weights, bias, site.residual, y, None, None, None)
+    step = Step(f32_product, (*places, *sizes, *limits(site.attributes["activation"])))
     return [*steps, step] if m and n else []

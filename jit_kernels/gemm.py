@@ -7,6 +7,7 @@ on the number of threads nor on the width of vectors. A single row is the except
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from .simd import LANES, REGISTERS, Tile, Value, Vectors, tile
 
 PANEL = 2 * LANES  # columns in a panel of B
 ROWS = 14 if REGISTERS == 32 else 6  # rows of the largest tile
+LARGE = 48 << 10  # bytes of a panel that does not stay in the first-level cache
 SPLIT = 4  # partial sums of a single row
 
 
@@ -65,6 +67,43 @@ def multiply_f32(
     return v.carry(k, acc, step)
 
 
+def multiply_spaced(
+    v: Vectors, bases: list[Value], spacing: Value, b: Value, k: Value, acc: list[Value],
+    vectors: int, soon: tuple[Value, Value] | None,
+) -> list[Value]:  # fmt: skip
+    """Add rows, `spacing` bytes apart from each of two bases on, times a panel to acc[row][vector] (flat).
+
+    So few addresses are alive that all fit into registers. `soon` is what to prefetch meanwhile: an address,
+    and how many bytes it goes on by a round.
+    """
+    rows = len(acc) // vectors
+    half = (rows + 1) // 2
+    apart = [v.mul(spacing, r) for r in range(half)]
+
+    def step(
+        _: Value, first: Value, second: Value, panel: Value, ahead: Value, *sums: Value
+    ) -> list[Value]:
+        new = list(sums)
+        columns = [v.load("f32", panel, 4 * v.lanes * j) for j in range(vectors)]
+        for r in range(rows):
+            x = v.repeat("f32", first if r < half else second, apart[r % half])
+            for j, y in enumerate(columns):
+                new[r * vectors + j] = v.fma(x, y, new[r * vectors + j])
+        if soon:
+            v.prefetch(ahead)
+            ahead = v.pointer(ahead, soon[1])
+        return [
+            v.pointer(first, 4),
+            v.pointer(second, 4),
+            v.pointer(panel, 8 * v.lanes),
+            ahead,
+            *new,
+        ]
+
+    starts = [*map(v.pointer, (*bases, b, soon[0] if soon else b))]
+    return v.carry(k, [*starts, *acc], step)[len(starts) :]
+
+
 def store_rows(
     v: Vectors, out: list[list[Value]], c: Value, ldc: Value, columns: Value, size: int
 ) -> None:
@@ -94,9 +133,9 @@ def column_masks(v: Vectors, columns: Value, vectors: int) -> list[Value]:
 
 
 def add_rows(
-    v: Vectors, acc: list[Value], rows: int, r: Value, ldc: Value, columns: Value
+    v: Vectors, acc: list[Value], rows: int, some: Value, r: Value, ldc: Value, columns: Value
 ) -> list[Value]:
-    """Return acc[row][vector] (flat) plus rows of a matrix at `r`, unless that is the null address."""
+    """Return acc[row][vector] (flat) plus rows of a matrix at `r`, if there are `some`."""
     vectors = len(acc) // rows
     masks = column_masks(v, columns, vectors)
 
@@ -112,26 +151,68 @@ def add_rows(
             for i, x in enumerate(sums)
         ]
 
-    some = v.b.icmp_unsigned("!=", r, v.const(0))
     return v.carry(v.b.zext(some, r.type), acc, plus)
 
 
-def f32_tile(rows: int, vectors: int) -> Tile:
+def bounded(v: Vectors, acc: list[Value], low: Value, high: Value) -> list[Value]:
+    """Return what the activation makes of float32 sums; an end that is infinite costs nothing."""
+    lo, hi = (v.splat(v.narrow(x, "f32")) for x in (low, high))
+    same, infinite = lambda: acc, v.ir.Constant(low.type, math.inf)
+    limited = v.b.fcmp_ordered("!=", low, v.ir.Constant(low.type, -math.inf))
+    acc = v.either(limited, lambda: [v.at_least(x, lo) for x in acc], same)
+    limited = v.b.fcmp_ordered("!=", high, infinite)
+    return v.either(limited, lambda: [v.at_most(x, hi) for x in acc], lambda: acc)
+
+
+def f32_tile(height: int, vectors: int) -> Tile:
     """Return the tile of some rows and some vectors of columns."""
 
-    @tile(f"f32_gemm_{rows}x{vectors}")
+    @tile(f"f32_gemm_{height}x{vectors}")
     def gemm(
-        v: Vectors, a: I64, lda: I64, b: I64, k: I64, bias: I64, plus: I64, c: I64, ldc: I64,
-        columns: I64, low: F64, high: F64,
+        v: Vectors, rows: I64, a: I64, lda: I64, second: I64, offsets: I64, runs: I64, k: I64, b: I64,
+        bias: I64, plus: I64, c: I64, ldc: I64, columns: I64, ahead: I64, pace: I64, low: F64, high: F64,
     ) -> None:  # fmt: skip
-        """C[rows, columns] = clamp(A B + bias + R); R is at `plus`, spaced like C, or nowhere (0)."""
+        """C[rows, columns] = clamp(A B + bias + R), tile by tile; the last tile may overlap the one before.
+
+        A row of A is `runs` runs of `k` elements, which are `offsets` bytes behind its start; 0 stands for one run
+        at the start. Rows are `lda` elements apart, but the second half of a tile is `second` bytes behind the first.
+        R is at `plus`, spaced like C, or nowhere (0).
+        For each k, `ahead` goes on by `pace` bytes: what will be needed soon; a pace of 0 is for nothing.
+        """
         starts = [v.load("f32", bias, 4 * v.lanes * j) for j in range(vectors)]
-        lines = [v.pointer(a, v.mul(lda, 4 * r)) for r in range(rows)]
-        acc = multiply_f32(v, lines, v.pointer(b), k, starts * rows, 2 * v.lanes)
-        acc = add_rows(v, acc, rows, plus, ldc, columns)
-        lo, hi = (v.splat(v.narrow(x, "f32")) for x in (low, high))
-        out = [[v.clamp(acc[r * vectors + j], lo, hi) for j in range(vectors)] for r in range(rows)]
-        store_rows(v, out, c, ldc, columns, 4)
+        listed = v.b.icmp_unsigned("!=", offsets, v.const(0))
+        added = v.b.icmp_unsigned("!=", plus, v.const(0))
+        hurried = v.b.icmp_unsigned("!=", pace, v.const(0))
+        last, spacing = v.b.sub(rows, v.const(height)), v.mul(lda, 4)
+
+        def one(t: Value) -> list[Value]:
+            first = v.mul(t, height)
+            first = v.b.select(v.b.icmp_signed("<", first, last), first, last)
+            at, here = v.mul(v.mul(first, ldc), 4), v.add(a, v.mul(first, spacing))
+
+            def run(j: Value, *sums: Value) -> list[Value]:
+                (offset,) = v.either(
+                    listed, lambda: [v.scalar("s64", offsets, v.mul(j, 8))], lambda: [v.const(0)]
+                )
+                start, done = v.add(here, offset), v.mul(j, k)
+                panel = v.add(b, v.mul(done, 8 * v.lanes))
+                given = ([start, v.add(start, second)], spacing, panel, k, list(sums), vectors)
+                passed = v.add(v.mul(v.mul(t, runs), k), done)
+                soon = (v.add(ahead, v.mul(passed, pace)), pace)
+                return v.either(
+                    hurried,
+                    lambda: multiply_spaced(v, *given, soon),
+                    lambda: multiply_spaced(v, *given, None),
+                )
+
+            acc = v.carry(runs, starts * height, run)
+            acc = add_rows(v, acc, height, added, v.add(plus, at), ldc, columns)
+            acc = bounded(v, acc, low, high)
+            out = [acc[r * vectors :][:vectors] for r in range(height)]
+            store_rows(v, out, v.add(c, at), ldc, columns, 4)
+            return []
+
+        v.carry(v.b.sdiv(v.add(rows, height - 1), v.const(height)), [], one)
 
     return gemm
 
@@ -168,13 +249,50 @@ def f32_row(
     totals = acc[:2]
     for part in range(1, SPLIT):
         totals = [v.b.fadd(x, acc[2 * part + j]) for j, x in enumerate(totals)]
-    totals = add_rows(v, totals, 1, plus, v.const(0), columns)
+    some = v.b.icmp_unsigned("!=", plus, v.const(0))
+    totals = add_rows(v, totals, 1, some, plus, v.const(0), columns)
     store_rows(v, [[v.clamp(x, lo, hi) for x in totals]], c, v.const(0), columns, 4)
 
 
-# The largest tile, and what is left of the rows; those with one vector take a panel's last columns.
-f32_all, f32_4, f32_2, f32_1 = (f32_tile(r, 2) for r in (ROWS, 4, 2, 1))
-f32_all_thin = f32_tile(ROWS, 1)
+HEIGHTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 14) if ROWS == 14 else (1, 2, 3, 4, 5, 6)
+THIN_HEIGHTS = (1, 2, 4, 8, 14) if ROWS == 14 else (1, 2, 4, 6)
+TILES = {(rows, 2): f32_tile(rows, 2) for rows in HEIGHTS}
+TILES |= {(rows, 1): f32_tile(rows, 1) for rows in THIN_HEIGHTS}
+f32_all = TILES[ROWS, 2]
+
+
+@tile("f32_tiles", inline=True)
+def f32_tiles(
+    v: Vectors, height: I64, vectors: I64, rows: I64, a: I64, lda: I64, second: I64, offsets: I64, runs: I64,
+    k: I64, b: I64, bias: I64, plus: I64, c: I64, ldc: I64, columns: I64, ahead: I64, pace: I64, low: F64, high: F64,
+) -> None:  # fmt: skip
+    """Call the tile of some height and vectors."""
+    end = (ldc, columns, ahead, pace, low, high)
+    given = (rows, a, lda, second, offsets, runs, k, b, bias, plus, c, *end)
+    done = v.b.append_basic_block("done")
+    which = v.b.switch(v.add(v.mul(height, 2), vectors), done)
+    for (tall, wide), each in TILES.items():
+        block = v.b.append_basic_block("tile")
+        which.add_case(v.const(2 * tall + wide), block)
+        with v.b.goto_block(block):
+            each.emit(v.b, *given)
+            v.b.branch(done)
+    v.b.position_at_end(done)
+
+
+@inlined
+def height_for(rows, heights):  # type: ignore[no-untyped-def]
+    """Return the height of the tiles that share out `rows` evenly; the last ones may overlap."""
+    most = heights[-1]
+    count = (rows + most - 1) // most
+    even = (rows + count - 1) // count
+    best = 1
+    for height in heights:
+        if height <= rows:
+            best = height
+        if height >= even:
+            break
+    return best
 
 
 @inlined
@@ -193,30 +311,16 @@ def f32_block(a, lda, rows, b, k, n, first, last, bias, c, ldc, low, high, plus=
 
     R is spaced like C and starts at `plus`; 0 stands for none.
     """
+    size = k * PANEL * 4
+    wide, thin = height_for(rows, HEIGHTS), height_for(rows, THIN_HEIGHTS)
+    # While a panel is used that leaves no room for others, the next one comes, a part of it with each tile.
+    pace = PANEL * 4 // ((rows + wide - 1) // wide) if size >= LARGE else 0
     for p in range(first, last):
-        w, s = b + p * k * PANEL * 4, bias + p * PANEL * 4
-        column = p * PANEL
-        columns = min(PANEL, n - column)
-        i = 0
-        while i < rows:
-            left = rows - i
-            if left < ROWS and rows >= ROWS:
-                i = rows - ROWS  # overlaps the tile before, with the same results
-                left = ROWS
-            at = (i * ldc + column) * 4
-            x, y, r = a + i * lda * 4, c + at, plus + at if plus else 0
-            if left >= ROWS:
-                if columns <= LANES:
-                    f32_all_thin(x, lda, w, k, s, r, y, ldc, columns, low, high)
-                else:
-                    f32_all(x, lda, w, k, s, r, y, ldc, columns, low, high)
-                i += ROWS
-            elif left >= 4:
-                f32_4(x, lda, w, k, s, r, y, ldc, columns, low, high)
-                i += 4
-            elif left >= 2:
-                f32_2(x, lda, w, k, s, r, y, ldc, columns, low, high)
-                i += 2
-            else:
-                f32_1(x, lda, w, k, s, r, y, ldc, columns, low, high)
-                i += 1
+        at = p * PANEL * 4
+        columns = min(PANEL, n - p * PANEL)
+        height, vectors = (thin, 1) if columns <= LANES else (wide, 2)
+        w, r, half = b + p * size, plus + at if plus else 0, (height + 1) // 2 * lda * 4
+        f32_tiles(
+            height, vectors, rows, a, lda, half, 0, 1, k, w, bias + at, r, c + at, ldc, columns,
+            w + size, pace if p + 1 < last else 0, low, high,
+        )  # fmt: skip

@@ -31,7 +31,14 @@ class Vectors(IntegerVectors, HalfVectors):
 
     def clamp(self, x: Value, low: Value, high: Value) -> Value:
         """Return min(max(x, low), high) of float32; a NaN stays one."""
-        x = self.b.select(self.b.fcmp_ordered("<", x, low), low, x)
+        return self.at_most(self.at_least(x, low), high)
+
+    def at_least(self, x: Value, low: Value) -> Value:
+        """Return max(x, low) of float32; a NaN stays one."""
+        return self.b.select(self.b.fcmp_ordered("<", x, low), low, x)
+
+    def at_most(self, x: Value, high: Value) -> Value:
+        """Return min(x, high) of float32; a NaN stays one."""
         return self.b.select(self.b.fcmp_ordered(">", x, high), high, x)
 
 

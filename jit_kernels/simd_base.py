@@ -140,6 +140,11 @@ class Emitter:
         at = self._at(address, offset, x.type)
         self.call(intrinsic, self.ir.VoidType(), x, at, align, mask)
 
+    def prefetch(self, address: Value, offset: Value = 0) -> None:
+        """Have a line brought to the second-level cache; an address that is not readable does no harm."""
+        hints = [self.ir.Constant(self.element("s32"), hint) for hint in (0, 2, 1)]
+        self.call("llvm.prefetch.p0", self.ir.VoidType(), self.pointer(address, offset), *hints)
+
     def bytes(self, element: Any) -> int:
         """Return the size of an element."""
         return int(getattr(element, "width", 64 if element == self.element("f64") else 32)) // 8
@@ -149,6 +154,21 @@ class Emitter:
     def when(self, condition: Value) -> Any:
         """Write what is done only where `condition` holds: `with v.when(c): ...`."""
         return self.b.if_then(condition)
+
+    def either(
+        self, condition: Value, yes: Callable[[], list[Value]], no: Callable[[], list[Value]]
+    ) -> list[Value]:
+        """Return what `yes` makes where `condition` holds, or else what `no` makes."""
+        with self.b.if_else(condition) as (then, otherwise):
+            with then:
+                first, from_first = yes(), self.b.block
+            with otherwise:
+                second, from_second = no(), self.b.block
+        chosen = [self.b.phi(x.type) for x in first]
+        for phi, x, y in zip(chosen, first, second, strict=True):
+            phi.add_incoming(x, from_first)
+            phi.add_incoming(y, from_second)
+        return chosen
 
     def carry(
         self, count: Value, values: Sequence[Value], body: Callable[..., Sequence[Value]]
