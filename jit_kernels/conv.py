@@ -18,6 +18,8 @@ from .patches import SLACK, gather, geometry
 
 NEAR = 16 << 10  # bytes of rows that shall stay in the first-level cache
 FAR = 128 << 10  # and in the second
+PAGE = 4096  # bytes after which addresses meet in the same set of a first-level cache
+CROWD, PAD = 8, 16  # rows that such a set holds; elements that keep copied rows apart
 IN_PLACE, LINES, COPIED = 0, 1, 2  # where the rows of A are: in x, in lines of x, in scratch
 
 
@@ -150,11 +152,25 @@ def limits(activation: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _copied(site: Site, g: Array, m: int, k: int, n: int) -> tuple[Any, ...]:
+def crowded(spacing: int) -> bool:
+    """Whether rows so many elements apart fall on the same few lines of the first-level cache."""
+    return spacing * 4 % PAGE == 0
+
+
+def _copied(site: Site, g: Array, m: int, k: int, n: int) -> tuple[tuple[Any, ...], int]:
     """Windows as rows in scratch memory, a block at a time."""
-    block = rows_of_a_block(m, k, n, 4)
-    room = block * k * 4 + SLACK
-    return (None, site.scratch(site.threads * room), room, COPIED, m, 1, k, n, k), block
+    block, spacing = rows_of_a_block(m, k, n, 4), k + PAD if crowded(k) else k
+    room = block * spacing * 4 + SLACK
+    return (None, site.scratch(site.threads * room), room, COPIED, m, 1, k, n, spacing), block
+
+
+def _rows(
+    site: Site, g: Array, m: int, k: int, n: int, spacing: int
+) -> tuple[tuple[Any, ...], int]:
+    """Rows where they are, unless many of them would crowd each other out of the cache."""
+    if m > CROWD and crowded(spacing):
+        return _copied(site, g, m, k, n)
+    return (None, None, 0, IN_PLACE, m, 1, k, n, spacing), rows_of_a_block(m, k, n, 4)
 
 
 def _in_lines(site: Site, g: Array, n: int) -> tuple[tuple[Any, ...], int]:
@@ -182,9 +198,10 @@ def lower_f32_conv2d(site: Site) -> list[Step]:
     g = geometry(x.type.shape, (p, q), y.type.shape, attributes, d)
     padded = any(attributes["pad"])
     if (p, q) == attributes["stride"] == (1, 1) and not padded:
-        block = rows_of_a_block(m, k, n, 4)
-        form = (None, None, 0, IN_PLACE, m, 1, k, n, c)
-    elif y.type.shape[2] * 2 >= ROWS and not (padded and d < c):
+        form, block = _rows(site, g, m, k, n, c)
+    elif 2 * y.type.shape[2] >= ROWS and not (
+        (padded and d < c) or crowded(attributes["stride"][1] * c)
+    ):
         form, block = _in_lines(site, g, n)
     else:
         form, block = _copied(site, g, m, k, n)
@@ -206,7 +223,9 @@ def lower_f32_fully_connected(site: Site) -> list[Step]:
     n, k = w.type.shape
     m = x.type.size // k
     steps, weights, bias = _weights(site, w.value, 0, n, k)
-    sizes = (0, IN_PLACE, m, 1, k, n, k, n, rows_of_a_block(m, k, n, 4))
-    places = (x, weights, bias, site.residual, y, None, None, None)
-    step = Step(f32_product, (*places, *sizes, *limits(site.attributes["activation"])))
-    return [*steps, step] if m and n else []
+    unit = {"stride": (1, 1), "pad": (0, 0, 0, 0)}
+    g = geometry((1, 1, m, k), (1, 1), (1, 1, m, n), unit)
+    form, block = _rows(site, g, m, k, n, k)
+    places = (x, weights, bias, site.residual, y, site.constant(g))
+    sizes = (*form, n, block, *limits(site.attributes["activation"]))
+    return [*steps, Step(f32_product, (*places, *sizes))] if m and n else []

@@ -254,8 +254,8 @@ def f32_row(
     store_rows(v, [[v.clamp(x, lo, hi) for x in totals]], c, v.const(0), columns, 4)
 
 
-HEIGHTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 14) if ROWS == 14 else (1, 2, 3, 4, 5, 6)
-THIN_HEIGHTS = (1, 2, 4, 8, 14) if ROWS == 14 else (1, 2, 4, 6)
+HEIGHTS = (1, 2, 3, 4, 6, 7, 8, 10, 12, 13, 14) if ROWS == 14 else (1, 2, 3, 4, 5, 6)
+THIN_HEIGHTS = (1, 2, 4, 8, 11, 14) if ROWS == 14 else (1, 2, 4, 6)
 TILES = {(rows, 2): f32_tile(rows, 2) for rows in HEIGHTS}
 TILES |= {(rows, 1): f32_tile(rows, 1) for rows in THIN_HEIGHTS}
 f32_all = TILES[ROWS, 2]
