@@ -72,26 +72,34 @@ def panels(b, lanes):
 @pytest.mark.parametrize("lanes", WIDTHS)
 @pytest.mark.parametrize("part", [1, 3, 0])
 @pytest.mark.parametrize("k", [0, 1, 2, 37])
+@pytest.mark.parametrize("runs", [0, 3])
 @pytest.mark.parametrize("residual", [False, True])
-def test_float_tile(lanes, part, k, residual):
+def test_float_tile(lanes, part, k, runs, residual):
+    """Rows of one run or of three, of which the last tile repeats some."""
     columns = part or 2 * lanes
     rng = np.random.default_rng(k)
-    rows = gemm.ROWS
-    a = rng.standard_normal((rows, k + 2)).astype(np.float32)
-    b = rng.standard_normal((k, columns)).astype(np.float32)
+    rows, half = gemm.ROWS + (0 if runs else 3), (gemm.ROWS + 1) // 2
+    a = rng.standard_normal((rows, 3 * k + 9)).astype(np.float32)
+    offsets = np.array([8, 0, 4 * k + 12], np.int64)
+    taken = [a[:, o // 4 :][:, :k] for o in offsets] if runs else [a[:, :k]]
+    used = np.concatenate(taken, axis=1).astype(np.float64)
+    b = rng.standard_normal((used.shape[1], columns)).astype(np.float32)
     bias = rng.standard_normal(2 * lanes).astype(np.float32)
     c = np.full((rows, columns + 5), 77, np.float32)
     r = rng.standard_normal(c.shape).astype(np.float32) if residual else np.zeros_like(c)
-    call(
-        gemm.f32_all, lanes, a, a.shape[1], panels(b, lanes), k, bias, r if residual else 0, c,
-        c.shape[1], columns, -1.0, np.inf,
-    )  # fmt: skip
-    r = r[:, :columns].astype(np.float64)
-    exact = a[:, :k].astype(np.float64) @ b + bias[:columns] + r
-    terms = np.abs(a[:, :k]).astype(np.float64) @ np.abs(b) + np.abs(bias[:columns]) + np.abs(r)
-    bound = (k + 2) * np.finfo(np.float32).eps * terms
-    assert (np.abs(c[:, :columns] - np.maximum(exact, -1)) <= bound).all()
-    assert (c[:, columns:] == 77).all()  # nothing else is touched
+    given = (rows, a, a.shape[1], a.strides[0] * half, offsets if runs else 0, runs or 1, k)
+    b_padded = panels(b, lanes)
+    for pace in (0, 64):
+        call(
+            gemm.f32_all, lanes, *given, b_padded, bias, r if residual else 0, c, c.shape[1], columns,
+            b_padded, pace, -1.0, np.inf,
+        )  # fmt: skip
+        plus = r[:, :columns].astype(np.float64)
+        exact = used @ b + bias[:columns] + plus
+        terms = np.abs(used) @ np.abs(b) + np.abs(bias[:columns]) + np.abs(plus)
+        bound = (len(b) + 2) * np.finfo(np.float32).eps * terms
+        assert (np.abs(c[:, :columns] - np.maximum(exact, -1)) <= bound).all()
+        assert (c[:, columns:] == 77).all()  # nothing else is touched
 
 
 @pytest.mark.parametrize("lanes", WIDTHS)
@@ -192,7 +200,7 @@ def test_avx512_gets_wide_registers(cpu):
     # The sums stay in registers: none is stored inside of the loops.
     blocks = re.split(r"^\.LBB\S+:", code, flags=re.M)
     loops = [b for b in blocks if len(re.findall(rf"vfmadd\w+ps|{product}", b)) >= 2 * rows]
-    assert len(loops) == 2
+    assert len(loops) == 3  # float32 has one that prefetches and one that does not
     assert not any(re.search(r"vmov\w+\s+%zmm\d+, .*\(%rsp\)", b) for b in loops)
 
 
