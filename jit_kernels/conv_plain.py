@@ -18,6 +18,7 @@ from .depthwise_int8 import lower_q8_depthwise
 from .kernel import F32, F64, I64, OK, S32, S64, U8, inlined, kernel, share
 from .lowering import CPU, Lowering, Site, Step, lowers
 from .patches import geometry
+from .winograd import WINOGRAD
 
 
 @inlined
@@ -336,7 +337,7 @@ def _single(site: Site) -> bool:
 
 
 CPU.of((conv2d, "f32"))(
-    (Lowering(lower_f32_conv2d, _padding_is_harmless), Lowering(lower_f32_plain))
+    (*WINOGRAD, Lowering(lower_f32_conv2d, _padding_is_harmless), Lowering(lower_f32_plain))
 )
 CPU.of((depthwise_conv2d, "f32"))(
     (
