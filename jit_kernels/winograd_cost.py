@@ -31,9 +31,10 @@ def patches_of_a_block(m: int, c: int, n: int, patches: int, threads: int) -> in
 def terms(m: int, c: int, y: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Return products, transformed inputs and outputs times t, and bytes of weights of F(m, 3); m = 0: plain sums."""
     images, rows, columns, n = y
-    c, n = -(-c // LANES) * LANES, -(-n // PANEL) * PANEL
+    n = -(-n // PANEL) * PANEL
     if m == 0:
         return images * rows * columns * 9 * c * n, 0, 0, 36 * c * n
+    c = -(-c // LANES) * LANES
     elements = images * -(-rows // m) * -(-columns // m) * (m + 2) ** 2
     return (
         elements * c * n,
