@@ -18,10 +18,10 @@ import numpy as np
 from ..ir import Array
 from .conv import limits
 from .gemm import PANEL, ROWS, pad_columns
-from .kernel import F64, I64, OK, S64, emitted, inlined, kernel, share
+from .kernel import F64, I64, OK, S64, Inlined, emitted, inlined, kernel, share
 from .lowering import Lowering, Site, Step
 from .patches import clear_words, copy_words
-from .simd import LANES
+from .simd import LANES, Tile
 from .winograd_cost import choice, patches_of_a_block
 from .winograd_tiles import plain_sum, product, transform_input, transform_output
 from .winograd_transforms import F
@@ -89,20 +89,27 @@ def transform_inputs(x, planes, copied, first, count, s):  # type: ignore[no-unt
         transform_input(s[M], source, row, pixel, to, s[PLANE], step, vectors)
 
 
-@inlined
-def multiply_planes(planes, u, products, count, first, last, s):  # type: ignore[no-untyped-def]
-    """Multiply each plane of `count` patches with the panels first .. last - 1 of its weights."""
-    vectors = (s[CHANNELS] + LANES - 1) // LANES
-    panels, step = (s[FILTERS] + PANEL - 1) // PANEL, s[BLOCK] * LINE
-    groups = (count + ROWS - 1) // ROWS  # of about the same number of rows each
-    for k in range((s[M] + 2) * (s[M] + 2)):
-        for p in range(first, last):
-            b = u + (k * panels + p) * vectors * LANES * PANEL * 4
-            c = products + k * s[PRODUCTS] + 2 * p * step
-            for j in range(groups):
-                i, stop = share(count, j, groups)
-                a = planes + k * s[PLANE] + i * LINE
-                product(stop - i, a, step, vectors, b, c + i * LINE)
+def plane_product(product: Tile) -> Inlined:
+    """Return the stage that multiplies planes by a tile, up to ROWS patches a time, four bytes of each a round."""
+
+    @inlined
+    def multiply(planes, u, products, count, vectors, first, last, s):  # type: ignore[no-untyped-def]
+        """Multiply each plane of `count` patches with the panels first .. last - 1 of its weights."""
+        panels, step = (s[FILTERS] + PANEL - 1) // PANEL, s[BLOCK] * LINE
+        groups = (count + ROWS - 1) // ROWS  # of about the same number of rows each
+        for k in range((s[M] + 2) * (s[M] + 2)):
+            for p in range(first, last):
+                b = u + (k * panels + p) * vectors * LANES * PANEL * 4
+                c = products + k * s[PRODUCTS] + 2 * p * step
+                for j in range(groups):
+                    i, stop = share(count, j, groups)
+                    a = planes + k * s[PLANE] + i * LINE
+                    product(stop - i, a, step, vectors, b, c + i * LINE)
+
+    return multiply
+
+
+multiply_planes = plane_product(product)
 
 
 @inlined
@@ -164,11 +171,12 @@ def f32_winograd(
         first, last = share(panels, tid, threads)
     begin = first * PANEL * 4
     used = min(2 * last, (n + LANES - 1) // LANES) - 2 * first  # vectors of filters
+    vectors = (s[CHANNELS] + LANES - 1) // LANES
     for b in range(start, stop if used > 0 else start):
         patch = b * s[BLOCK]
         count = min(s[BLOCK], s[PATCHES] - patch)
         transform_inputs(x, base, base + s[COPIED], patch, count, s)
-        multiply_planes(base, u, products, count, first, last, s)
+        multiply_planes(base, u, products, count, vectors, first, last, s)
         for i in range(count):
             image, y0, x0 = place_of(patch + i, s)
             rows, columns = min(s[M], s[OUT_HEIGHT] - y0), min(s[M], s[OUT_WIDTH] - x0)
@@ -210,14 +218,14 @@ def pack_planes(m: int, w: Array) -> Array:
     return np.ascontiguousarray(padded.reshape(t * t, padded.shape[1], -1, PANEL).swapaxes(1, 2))
 
 
-def sizes(m: int, site: Site) -> Array:
-    """Return the words that the kernel reads."""
+def sizes(m: int, site: Site, per_vector: int = LANES) -> Array:
+    """Return the words that the kernel reads; a vector holds so many channels."""
     x, y, pad = site.inputs[0], site.outputs[0].type.shape, site.attributes["pad"]
     assert x is not None
     (_, height, width, c), (images, out_height, out_width, n) = x.type.shape, y
     down, across = -(-out_height // m), -(-out_width // m)
     block = patches_of_a_block(m, c, n, images * down * across, site.threads)
-    vectors, columns, planes = -(-c // LANES), -(-n // PANEL) * 2, (m + 2) ** 2
+    vectors, columns, planes = -(-c // per_vector), -(-n // PANEL) * 2, (m + 2) ** 2
     # The 64 bytes keep planes from meeting in the same sets of the cache.
     plane, products = vectors * block * LINE + 64, columns * block * LINE + 64
     copied = planes * (plane + products)
@@ -243,17 +251,20 @@ def lower_f32_winograd(m: int, site: Site) -> list[Step]:
     return [Step(f32_winograd, (*places, *ends), algorithm=f"winograd{m}")]
 
 
-def takes(site: Site) -> bool:
-    """Whether the transforms can be used: 3x3, stride 1, one group, weights known and not too large for them."""
+def is_dense_3x3(site: Site) -> bool:
+    """Whether a convolution is 3x3 of stride 1 in one group, and its weights are known."""
     x, w = site.inputs[0], site.inputs[1]
-    attributes = site.attributes
     assert x is not None and w is not None
-    plain = attributes["stride"] == (1, 1) == attributes["dilation"]
-    dense = w.type.shape[1:] == (3, 3, x.type.shape[3])
+    plain = site.attributes["stride"] == (1, 1) == site.attributes["dilation"]
     known = all(t is None or t.value is not None for t in site.inputs[1:])
-    if not (plain and dense and known):
+    return plain and known and w.type.shape[1:] == (3, 3, x.type.shape[3])
+
+
+def takes(site: Site) -> bool:
+    """Whether the transforms can be used: the weights are finite, and not too large for them."""
+    w = site.inputs[1]
+    if not is_dense_3x3(site) or w is None or w.value is None:
         return False
-    assert w.value is not None
     # No entry of |G| |w| |G'| exceeds 4 times the largest weight.
     return bool(np.abs(w.value).max(initial=0) < np.finfo(np.float32).max / 4)
 
