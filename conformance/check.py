@@ -104,8 +104,9 @@ def check(
     batches = _batches(graph, feeds, runs, seed)
     report = Report(graph.name, against or "jit", len(batches))
     reasons: dict[str, str] = {}
+    algorithms: list[dict[str, str]] = [{}] * len(batches)
     if against is None:
-        graph, seen = _plan_tensors(graph, batches, threads, fuse, report, progress)
+        graph, seen, algorithms = _plan_tensors(graph, batches, threads, fuse, report, progress)
     elif against == "litert":
         seen = _litert_tensors(graph, batches, model)
     elif against == "onnxruntime":
@@ -115,7 +116,7 @@ def check(
     rows: dict[str, Row] = {}
     total = len(seen) * len(graph.nodes)
     for i, tensors in enumerate(seen):
-        for j, layer in enumerate(judge_layers(graph, tensors)):
+        for j, layer in enumerate(judge_layers(graph, tensors, algorithms[i])):
             progress(layer.tensor, i * len(graph.nodes) + j, total)
             rows.setdefault(layer.tensor, _row(graph, layer)).add(layer.verdict)
     report.rows = _with_left_out(graph, rows, reasons)
@@ -140,21 +141,25 @@ def _plan_tensors(
     fuse: bool,
     report: Report,
     progress: Progress,
-) -> tuple[Graph, list[dict[str, Array]]]:
-    """Run the plan with a place of its own for each tensor, and again as users do; return the graph that it runs."""
+) -> tuple[Graph, list[dict[str, Array]], list[dict[str, str]]]:
+    """Run the plan with a place of its own for each tensor, and again as users do.
+
+    Returns the graph that it runs, and for each batch its tensors and how they were computed (`Session.algorithms`).
+    """
     watched = Session(graph, threads=threads, reuse=False, fuse=fuse)
     usual = Session(graph, threads=threads, fuse=fuse)
     states = {s.tensor: s.initial for s in graph.states}
-    seen, same = [], True
+    seen, algorithms, same = [], [], True
     for i, feeds in enumerate(batches):
         progress("running the plan", i, len(batches))
         outputs = usual.run(feeds)
         every = watched.run_all(feeds)
+        algorithms.append(watched.algorithms(feeds))
         same &= all(_same_bits(outputs[name], every[name]) for name in graph.outputs)
         seen.append({**every, **states})
         states = next_states(graph, seen[-1])
     report.outputs_ok = same
-    return watched.planned, seen
+    return watched.planned, seen, algorithms
 
 
 def _same_bits(a: Array, b: Array) -> bool:

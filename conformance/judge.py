@@ -11,7 +11,7 @@ value by no more than the operator's envelope allows at that element, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,21 +111,27 @@ def node_bounds(
     types: Sequence[TensorType | None],
     args: Sequence[Array | None],
     want: Sequence[Array],
+    algorithms: Mapping[str, str] | None = None,
 ) -> tuple[Array, ...]:
     """Return the allowed absolute error of every element of a node's outputs.
 
     Integer results and those of quantized rules are exact. A hybrid node is bounded by the envelope of the float
     operator on its dequantized weights, one on float16 by what a float32 kernel may give, rounded (`_half_bounds`).
+    `algorithms` says by tensor which algorithm other than the operator's usual one was used (`Session.algorithms`): the
+    envelope takes that as a parameter.
     """
     zeros = tuple(np.zeros(w.shape) for w in want)
     form = format_of(node.op, tuple(types))
     if form == "f16" and "f32" in node.op.dtypes:
-        return _half_bounds(node, types, args, want)
+        return _half_bounds(node, types, args, want, algorithms)
     if form == "hybrid":
         args = [_real(a, t) for a, t in zip(args, types, strict=True)]
     elif (form != "f32" and (node.op, form) in INT8) or all(w.dtype.kind != "f" for w in want):
         return zeros
     attributes = {**node.op.attributes, **node.attributes}
+    used = [algorithms[name] for name in node.outputs if algorithms and name in algorithms]
+    if used:
+        attributes["algorithm"] = used[0]
     with np.errstate(all="ignore"):  # NaN, Inf and overflow have their place in bounds
         found = ENVELOPE[node.op](*args, **attributes)
     found = found if isinstance(found, tuple) else (found,)
@@ -142,6 +148,7 @@ def _half_bounds(
     types: Sequence[TensorType | None],
     args: Sequence[Array | None],
     want: Sequence[Array],
+    algorithms: Mapping[str, str] | None,
 ) -> tuple[Array, ...]:
     """Bound a node that stores float16 and computes in float32, for any operator.
 
@@ -155,7 +162,7 @@ def _half_bounds(
     attributes = {**node.op.attributes, **node.attributes}
     out = node.op.output_types(tuple(wide_types), attributes)
     exact = evaluate(node, wide_types, out, wide)
-    found = node_bounds(node, wide_types, wide, exact)
+    found = node_bounds(node, wide_types, wide, exact, algorithms)
     return tuple(
         _rounded_ends(m, e, w) if w.dtype == np.float16 else e
         for m, e, w in zip(exact, found, want, strict=True)
@@ -172,17 +179,25 @@ def _rounded_ends(middle: Array, error: Array, want: Array) -> Array:
     return np.where(np.isnan(w), 0.0, np.where(np.isnan(off), np.inf, off))
 
 
-def bounds(case: Case, want: Sequence[Array]) -> tuple[Array, ...]:
+def bounds(
+    case: Case, want: Sequence[Array], algorithms: Mapping[str, str] | None = None
+) -> tuple[Array, ...]:
     """Return `node_bounds` of a case."""
-    return node_bounds(case.graph().nodes[0], case.types, case.args, want)
+    return node_bounds(case.graph().nodes[0], case.types, case.args, want, algorithms)
 
 
-def judge_case(case: Case, got: Sequence[Array], want: Sequence[Array] | None = None) -> Verdict:
+def judge_case(
+    case: Case,
+    got: Sequence[Array],
+    want: Sequence[Array] | None = None,
+    algorithms: Mapping[str, str] | None = None,
+) -> Verdict:
     """Judge all outputs of a case; the first verdict against it, else the one closest to its bound."""
     want = expected(case) if want is None else want
     if len(got) != len(want):
         return Verdict(False, reason=f"{len(got)} outputs instead of {len(want)}")
-    verdicts = [judge(g, w, b) for g, w, b in zip(got, want, bounds(case, want), strict=True)]
+    allowed = bounds(case, want, algorithms)
+    verdicts = [judge(g, w, b) for g, w, b in zip(got, want, allowed, strict=True)]
     wrong = [v for v in verdicts if not v.ok]
     return wrong[0] if wrong else max(verdicts, key=_share)
 

@@ -22,11 +22,13 @@ class Layer:
     exact: bool
 
 
-def judge_layers(graph: Graph, seen: Mapping[str, Array]) -> Iterator[Layer]:
+def judge_layers(
+    graph: Graph, seen: Mapping[str, Array], algorithms: Mapping[str, str] | None = None
+) -> Iterator[Layer]:
     """Recompute every node from the values that an engine had, and judge the engine's results.
 
     `seen` holds the engine's tensors by our names. What the engine does not have (a tensor that only our reader
-    makes) is taken from our own results.
+    makes) is taken from our own results. `algorithms` is as in `node_bounds`.
     """
     values = {**graph.constants, **seen}
     for node in graph.nodes:
@@ -36,7 +38,7 @@ def judge_layers(graph: Graph, seen: Mapping[str, Array]) -> Iterator[Layer]:
             for a, n in zip(args, node.inputs, strict=True)
         )
         want = evaluate(node, types, infer(node, types, graph.tensors), args)
-        bounds = node_bounds(node, types, args, want)
+        bounds = node_bounds(node, types, args, want, algorithms)
         form = format_of(node.op, types)
         for name, ours, bound in zip(node.outputs, want, bounds, strict=True):
             if name in seen:

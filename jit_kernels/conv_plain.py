@@ -18,6 +18,8 @@ from .depthwise_int8 import lower_q8_depthwise
 from .kernel import F32, F64, I64, OK, S32, S64, U8, inlined, kernel, share
 from .lowering import CPU, Lowering, Site, Step, lowers
 from .patches import geometry
+from .winograd import WINOGRAD
+from .winograd_int8 import WINOGRAD_INT8
 
 
 @inlined
@@ -336,7 +338,7 @@ def _single(site: Site) -> bool:
 
 
 CPU.of((conv2d, "f32"))(
-    (Lowering(lower_f32_conv2d, _padding_is_harmless), Lowering(lower_f32_plain))
+    (*WINOGRAD, Lowering(lower_f32_conv2d, _padding_is_harmless), Lowering(lower_f32_plain))
 )
 CPU.of((depthwise_conv2d, "f32"))(
     (
@@ -345,7 +347,7 @@ CPU.of((depthwise_conv2d, "f32"))(
     )
 )
 _twice = quantized("twice")
-CPU.of((conv2d, "s8"), (conv2d, "u8"))((Lowering(lower_q8_conv2d, _twice),))
+CPU.of((conv2d, "s8"), (conv2d, "u8"))((WINOGRAD_INT8, Lowering(lower_q8_conv2d, _twice)))
 CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))(
     (
         Lowering(lower_q8_depthwise, lambda s: _twice(s) and _single(s) and _known(s)),

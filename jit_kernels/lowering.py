@@ -37,13 +37,15 @@ class Step:
 
     `serial` marks a kernel which must run on one thread; the others share the work by tid and threads.
     `whole_copy` says that it copies its first argument to its second, all of either: where both may be in one place
-    it need not be done.
+    it need not be done. `algorithm` names what the error is bounded by where that is not what the operator's envelope
+    assumes.
     """
 
     kernel: Kernel
     arguments: tuple[Argument, ...]
     serial: bool = False
     whole_copy: bool = False
+    algorithm: str = ""
 
 
 class Site(Protocol):

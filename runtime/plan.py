@@ -103,6 +103,12 @@ class Plan:
     pool: dict[str, Array] = field(default_factory=dict)  # packed constants, aligned
 
     @property
+    def algorithms(self) -> dict[str, str]:
+        """How the outputs of nodes are computed, by name, where a step says so (`Step.algorithm`)."""
+        named = [p for p in self.steps if p.step.algorithm]
+        return {n: p.step.algorithm for p in named for n in p.node.outputs}
+
+    @property
     def traffic(self) -> int:
         """Bytes of all tensors that the steps read and write."""
         return sum(o.type.nbytes for p in self.steps for o in _operands(p.step))

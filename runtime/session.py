@@ -114,6 +114,14 @@ class _Part:
             values = {**self.plan.known, **values}
         return self._tail(feeds, values, every) if self.plan.rest else values
 
+    def algorithms(self) -> dict[str, str]:
+        """Return `Plan.algorithms` of this plan and of those after its cut."""
+        found = dict(self.plan.algorithms)
+        for tail in self.tails.values():
+            for part in tail._parts.values():
+                found |= part.algorithms()
+        return found
+
     def _tail(
         self, feeds: Mapping[str, Array], values: dict[str, Array], every: bool
     ) -> dict[str, Array]:
@@ -251,6 +259,10 @@ class Session:
     def plan_for(self, types: Mapping[str, TensorType]) -> Plan:
         """Return a plan for inputs and states of these types, which is not kept and compiles nothing."""
         return make_plan(self.planned, types, self.threads, self.reuse, self.fold, self.volatile)
+
+    def algorithms(self, feeds: Mapping[str, Any]) -> dict[str, str]:
+        """Return how the plan computes tensors whose error depends on it (`Step.algorithm`); after a run."""
+        return self._part({**self._arrays(feeds), **self._states}).algorithms()
 
     def compute(
         self, arrays: Mapping[str, Array], out: Mapping[str, Array], every: bool

@@ -36,7 +36,8 @@ def run(case: Case, threads: int = 1):
 def assert_right(case: Case) -> None:
     """One thread gives what the envelope allows, and two threads the same bits."""
     alone, together = run(case), run(case, threads=2)
-    verdict = judge_case(case, alone)
+    algorithms = Session(case.graph()).algorithms(case.feeds())
+    verdict = judge_case(case, alone, algorithms=algorithms)
     assert verdict, verdict.reason
     for a, b in zip(alone, together, strict=True):
         assert a.tobytes() == b.tobytes()

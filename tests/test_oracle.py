@@ -37,13 +37,14 @@ def compiled():
 
 def check(case):
     want, graph, feeds = expected(case), case.graph(), case.feeds()
-    runs = []
+    runs, algorithms = [], {}
     for threads in (1, 2):
         # fold=False: nodes on constants go through the kernels too; split_from=0: however small
         session = Session(graph, threads, fold=False, split_from=0)
         values = session.run(feeds)
         runs.append([values[name] for name in graph.outputs])
-    verdict = judge_case(case, runs[0], want)
+        algorithms = session.algorithms(feeds)
+    verdict = judge_case(case, runs[0], want, algorithms)
     assert verdict, f"{verdict.reason}\n{case}"
     for one, two in zip(*runs, strict=True):
         assert one.tobytes() == two.tobytes(), f"bits depend on the number of threads\n{case}"

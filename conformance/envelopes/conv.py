@@ -1,4 +1,4 @@
-"""Envelopes of the convolutions, computed as sums of products in any order."""
+"""Envelopes of the convolutions, computed as sums of products in any order, or by Winograd."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ...refimpl.conv import (
 )
 from ..tables import ENVELOPE
 from .matmul import magnitude, sum_of_products, with_bias
+from .winograd import winograd_bound
 
 F64 = NDArray[np.float64]
 
@@ -34,11 +35,16 @@ def conv2d_envelope(
     stride: Pair,
     pad: Pad,
     dilation: Pair,
+    algorithm: str = "",
     **_: Any,
 ) -> F64:
-    """A sum of P Q D products and the bias (`sum_of_products`); padding and clamping do not enlarge an error."""
+    """A sum of P Q D products and the bias (`sum_of_products`); padding and clamping do not enlarge an error.
+
+    Where it is computed by Winograd's `algorithm`, single outputs still may be plain sums.
+    """
     absolute = conv2d_sums(magnitude(x), magnitude(w), stride=stride, pad=pad, dilation=dilation)
-    return sum_of_products(with_bias(absolute, b), math.prod(w.shape[1:]) + 1)
+    plain = sum_of_products(with_bias(absolute, b), math.prod(w.shape[1:]) + 1)
+    return np.maximum(plain, winograd_bound(x, w, b, pad, algorithm)) if algorithm else plain
 
 
 @ENVELOPE.of(depthwise_conv2d)

@@ -17,14 +17,14 @@ F64 = NDArray[np.float64]
 
 
 @ENVELOPE.of(fused)
-def fused_envelope(*xs: Array | None, body: Graph) -> F64:
+def fused_envelope(*xs: Array | None, body: Graph, algorithm: str = "") -> F64:
     """The larger of two bounds, that of the nodes one by one and that of one sum of products.
 
     One by one: the error of what a node reads passes on, times the factor where it is scaled, and each node rounds
     once in the reference and once in the kernel: 2 UNIT |result|.
     As one sum: scaling the weights beforehand is one rounding more for each product; the numbers that are added are
     terms of the sum, and each term more is one rounding more for all. A factor multiplies all that came before. So
-    to the head's own envelope, which says what the kernel's algorithm needs, come, for n nodes after the head,
+    to the head's own envelope, which says what the kernel's `algorithm` needs, come, for n nodes after the head,
     gamma(2 n + 1) of all magnitudes, the last rounding of the reference among them, gamma(terms) of those that are
     added, and the roundings of the reference between its nodes, which the sum does not make.
     Where an order overflows, anything is right.
@@ -33,6 +33,8 @@ def fused_envelope(*xs: Array | None, body: Graph) -> F64:
     head, *after = body.nodes
     args = [None if n is None else values[n] for n in head.inputs]
     attributes = {**head.op.attributes, **head.attributes}
+    if algorithm:
+        attributes["algorithm"] = algorithm
     with np.errstate(all="ignore"):
         error = np.asarray(ENVELOPE[head.op](*args, **attributes), np.float64)
         size, terms = _magnitudes(head, values), _terms(head, values)

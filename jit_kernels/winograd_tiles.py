@@ -1,0 +1,191 @@
+"""Tiles of the float32 Winograd convolution: transforms of a patch, products of a plane, and a sum without transforms.
+
+An image lies in memory as places of channels; `row` and `pixel` are the bytes from one row or place to the next. A
+plane lies as vectors of channels, `step` bytes apart, each of which holds a lane vector for every patch of the block.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from .gemm import ROWS, multiply_f32
+from .kernel import F64, I64
+from .simd import Tile, Value, Vectors, tile
+from .winograd_transforms import F, Winograd
+
+
+def input_tile(f: Winograd) -> Tile:
+    """Return the tile that transforms one patch of the image, all channels."""
+
+    @tile(f"winograd_{f.m}_input")
+    def transform(
+        v: Vectors, x: I64, row: I64, pixel: I64, to: I64, plane: I64, step: I64, vectors: I64
+    ) -> None:
+        """Store B' x B by planes: element (i, j) at `to` + (i t + j) plane, vectors of channels `step` bytes apart."""
+        size = 4 * v.lanes
+
+        def channels(i: Value) -> list[Value]:
+            lines = [v.pointer(x, v.add(v.mul(i, size), v.mul(row, y))) for y in range(f.t)]
+            columns = [
+                f.input(v, [v.load("f32", line, v.mul(pixel, j)) for line in lines])
+                for j in range(f.t)
+            ]
+            there = v.pointer(to, v.mul(i, step))
+            for y in range(f.t):
+                for value in f.input(v, [column[y] for column in columns]):
+                    v.store(value, there)
+                    there = v.pointer(there, plane)
+            return []
+
+        v.carry(vectors, [], channels)
+
+    return transform
+
+
+def _any_nan(v: Vectors, xs: Sequence[Value]) -> Value:
+    """Return 1 if an element of the vectors is a NaN, else 0."""
+    total = functools.reduce(v.b.fadd, xs)
+    lanes = v.b.fcmp_unordered("uno", total, total)
+    bits = v.b.bitcast(lanes, v.ir.IntType(total.type.count))
+    return v.b.zext(v.b.icmp_unsigned("!=", bits, bits.type(0)), v.element("s64"))
+
+
+def output_tile(f: Winograd, residual: bool) -> Tile:
+    """Return the tile that makes m x m outputs of one patch of products, and adds a residual or none."""
+
+    @tile(f"winograd_{f.m}_output{'_residual' * residual}")
+    def transform(
+        v: Vectors, products: I64, plane: I64, step: I64, vectors: I64, bias: I64,
+        r: I64, r_row: I64, r_pixel: I64, y: I64, row: I64, pixel: I64, wrong: I64, low: F64, high: F64,
+    ) -> None:  # fmt: skip
+        """Y = clamp(A' products A + bias + residual); `wrong[i]` tells whether vector i of channels is not finite."""
+        size = 4 * v.lanes
+        lo, hi = (v.splat(v.narrow(x, "f32")) for x in (low, high))
+        zero = v.full("f32", 0.0)
+
+        def channels(i: Value) -> list[Value]:
+            there = v.pointer(products, v.mul(i, step))
+            planes = []
+            for _ in range(f.t**2):
+                planes.append(v.load("f32", there))
+                there = v.pointer(there, plane)
+            columns = [f.output(v, planes[x :: f.t]) for x in range(f.t)]
+            at = v.mul(i, size)
+            start = v.load("f32", bias, at)
+            checks = []
+            for k in range(f.m):
+                line = v.pointer(y, v.add(at, v.mul(row, k)))
+                more = v.pointer(r, v.add(at, v.mul(r_row, k))) if residual else None
+                check = zero
+                for j, value in enumerate(f.output(v, [column[k] for column in columns])):
+                    total = v.b.fadd(value, start)
+                    if residual:
+                        total = v.b.fadd(total, v.load("f32", more, v.mul(r_pixel, j)))
+                    check = v.fma(total, zero, check)  # NaN of what is not finite
+                    v.store(v.clamp(total, lo, hi), line, v.mul(pixel, j))
+                checks.append(check)
+            v.store(_any_nan(v, checks), wrong, v.mul(i, 8))
+            return []
+
+        v.carry(vectors, [], channels)
+
+    return transform
+
+
+def product_tile(rows: int) -> Tile:
+    """Return the tile that multiplies some patches with a panel of one plane."""
+
+    @tile(f"winograd_product_{rows}")
+    def product(v: Vectors, a: I64, step: I64, vectors: I64, b: I64, c: I64) -> None:
+        """Two vectors of sums a patch; the steps from one vector to the next are those of the planes."""
+        line = 4 * v.lanes
+
+        def part(i: Value, *sums: Value) -> list[Value]:
+            here = v.pointer(a, v.mul(i, step))
+            lines = [v.pointer(here, line * r) for r in range(rows)]
+            panel = v.pointer(b, v.mul(i, 2 * line * v.lanes))
+            return multiply_f32(v, lines, panel, v.const(v.lanes), list(sums), 2 * v.lanes)
+
+        acc = v.carry(vectors, [v.full("f32", 0.0)] * (2 * rows), part)
+        for j in range(2):
+            to = v.pointer(c, v.mul(step, j))
+            for r in range(rows):
+                v.store(acc[2 * r + j], to, line * r)
+
+    return product
+
+
+_PRODUCTS = {rows: product_tile(rows) for rows in range(1, ROWS + 1)}
+
+
+@tile("winograd_product", inline=True)
+def product(v: Vectors, rows: I64, a: I64, step: I64, vectors: I64, b: I64, c: I64) -> None:
+    """Multiply up to ROWS patches."""
+    for count, each in _PRODUCTS.items():
+        with v.when(v.b.icmp_signed("==", rows, v.const(count))):
+            each.emit(v.b, a, step, vectors, b, c)
+
+
+_IN = {m: input_tile(f) for m, f in F.items()}
+_OUT = {(m, more): output_tile(f, more) for m, f in F.items() for more in (False, True)}
+
+
+@tile("winograd_input", inline=True)
+def transform_input(
+    v: Vectors, m: I64, x: I64, row: I64, pixel: I64, to: I64, plane: I64, step: I64, vectors: I64
+) -> None:
+    """Transform one patch of m + 2 rows and columns."""
+    for size, each in _IN.items():
+        with v.when(v.b.icmp_signed("==", m, v.const(size))):
+            each.emit(v.b, x, row, pixel, to, plane, step, vectors)
+
+
+@tile("winograd_output", inline=True)
+def transform_output(
+    v: Vectors, m: I64, products: I64, plane: I64, step: I64, vectors: I64, bias: I64,
+    r: I64, r_row: I64, r_pixel: I64, y: I64, row: I64, pixel: I64, wrong: I64, low: F64, high: F64,
+) -> None:  # fmt: skip
+    """Make m rows and columns of outputs; `r` is the residual or the null address."""
+    for (size, more), each in _OUT.items():
+        some = v.b.icmp_signed("!=" if more else "==", r, v.const(0))
+        with v.when(v.b.and_(some, v.b.icmp_signed("==", m, v.const(size)))):
+            ends = (y, row, pixel, wrong, low, high)
+            each.emit(v.b, products, plane, step, vectors, bias, r, r_row, r_pixel, *ends)
+
+
+@tile("winograd_plain")
+def plain_sum(
+    v: Vectors, x: I64, x_row: I64, w: I64, w_row: I64, rows: I64, count: I64, bias: I64, r: I64, y: I64,
+    low: F64, high: F64,
+) -> None:  # fmt: skip
+    """Y = clamp(bias + residual + the products of `rows` runs of `count` elements), one element."""
+    rounds = v.b.sdiv(count, v.const(v.lanes))
+    done = v.mul(rounds, v.lanes)
+
+    def run(i: Value, total: Value, rest: Value) -> list[Value]:
+        a, b = v.pointer(x, v.mul(i, x_row)), v.pointer(w, v.mul(i, w_row))
+
+        def add(start: Value, width: int) -> Any:
+            def body(k: Value, acc: Value) -> list[Value]:
+                at = v.mul(v.add(start, v.mul(k, width)), 4)
+                return [v.fma(v.load("f32", a, at, width), v.load("f32", b, at, width), acc)]
+
+            return body
+
+        (total,) = v.carry(rounds, [total], add(v.const(0), v.lanes))
+        return [total, *v.carry(v.b.sub(count, done), [rest], add(done, 1))]
+
+    first = v.load("f32", bias, 0, 1)
+    total, rest = v.carry(rows, [v.full("f32", 0.0), first], run)
+    half = v.lanes
+    while half > 1:
+        half //= 2
+        upper = [half + i for i in range(half)]
+        total = v.b.fadd(v.shuffle(total, total, range(half)), v.shuffle(total, total, upper))
+    total = v.b.fadd(total, rest)
+    some = v.b.zext(v.b.icmp_signed("!=", r, v.const(0)), v.element("s64"))
+    (total,) = v.carry(some, [total], lambda i, t: [v.b.fadd(t, v.load("f32", r, 0, 1))])
+    lo, hi = (v.splat(v.narrow(z, "f32"), 1) for z in (low, high))
+    v.store(v.clamp(total, lo, hi), y)
