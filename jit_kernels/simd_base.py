@@ -72,6 +72,14 @@ class Emitter:
         """Return a product of 64-bit integers."""
         return self.b.mul(self.const(a), self.const(b))
 
+    def opaque(self, x: Value) -> Value:
+        """Return an integer that the compiler knows nothing about: it cannot derive one address from the other.
+
+        Left alone, it makes the rows of a tile a chain of additions that each load waits for.
+        """
+        kind = self.ir.FunctionType(x.type, [x.type])
+        return self.b.asm(kind, "", "=r,0", [x], False)
+
     def pointer(self, address: Value, offset: Value = 0) -> Value:
         """Return the pointer to `offset` bytes behind an address (or behind a pointer)."""
         byte = self.element("s8").as_pointer()

@@ -1,0 +1,259 @@
+"""8-bit matrix product by the four-way dot product of bytes: unsigned A, signed B, 8-bit results.
+
+A row of A is `runs` pieces of 4 `quads` bytes, at offsets from the row's address: a window in an image, or one
+piece. B is packed by `pack_quads`, in units of LANES columns: [unit][k / 4][column][4]. A last unit of less than
+LANES columns starts further left: its first columns are computed twice.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from ..ir import Array
+from .bounded import BYTES, Bounded
+from .kernel import I64, inlined
+from .simd import LANES, REGISTERS, Tile, Value, Vectors, tile
+
+QUAD = 4 * LANES  # bytes of B for four k of a unit
+TALL = 14 if REGISTERS == 32 else 6  # rows of the largest tile
+SIZES = (14, 12, 8, 4, 1) if REGISTERS == 32 else (6, 4, 2, 1)
+ASCENDING = SIZES[::-1]
+SPLIT = 4  # partial sums of a single row
+SIDE = 4  # rows that have their addresses from one pointer
+
+
+def unit_starts(n: int) -> list[int]:
+    """Return the first column of each unit.
+
+    >>> unit_starts(LANES + 1) == [0, 1]
+    True
+    """
+    return [min(u, max(n - LANES, 0)) for u in range(0, n, LANES)]
+
+
+def pack_quads(b: Array) -> Array:
+    """Pack B (runs, K, N) of int8 as (units, runs * ceil(K / 4), LANES, 4), zeros added.
+
+    >>> pack_quads(np.ones((2, 3, 1), np.int8)).shape[:2]
+    (1, 2)
+    """
+    runs, k, n = b.shape
+    padded = np.zeros((runs, -(-k // 4) * 4, max(n, LANES)), np.int8)
+    padded[:, :k, :n] = b
+    units = [padded[:, :, s : s + LANES].reshape(-1, 4, LANES) for s in unit_starts(n)]
+    return np.ascontiguousarray(np.stack(units).swapaxes(2, 3))
+
+
+def sums_dot4(
+    v: Vectors, a: Value, lda: Value, pieces: tuple[Value, Value, Value], b: list[Value],
+    starts: list[Value], rows: int,
+) -> list[Value]:  # fmt: skip
+    """Return starts + A B, row by row, for a vector of columns each in `b`; `pieces`: offsets, runs, quads."""
+    offsets, runs, quads = pieces
+    sides = -(-rows // SIDE)
+    # As opaque steps from few pointers: addresses that the processor adds up by itself.
+    steps = [0, *(v.opaque(v.mul(lda, i)) for i in range(1, min(rows, SIDE)))]
+    units = [0, *(v.opaque(v.b.sub(x, b[0])) for x in b[1:])]
+
+    def step(_: Value, *state: Value) -> list[Value]:
+        line, here, sums = state[0], state[1 : 1 + sides], list(state[1 + sides :])
+        weights = [v.load("s8", v.pointer(line), at, 4 * v.lanes) for at in units]
+        for row in range(rows):
+            place = v.pointer(here[row // SIDE])
+            x = v.b.bitcast(v.repeat("s32", place, steps[row % SIDE]), weights[0].type)
+            for j, w in enumerate(weights):
+                sums[row * len(b) + j] = v.dot4_u8s8(sums[row * len(b) + j], x, w)
+        return [v.add(line, 4 * v.lanes), *(v.add(p, 4) for p in here), *sums]
+
+    def run(i: Value, line: Value, *sums: Value) -> list[Value]:
+        first = v.add(a, v.scalar("s64", v.pointer(offsets), v.mul(i, 8)))
+        here = [v.opaque(v.add(first, v.mul(lda, SIDE * s))) for s in range(sides)]
+        line, *rest = v.carry(quads, [line, *here, *sums], step)
+        return [line, *rest[sides:]]
+
+    return v.carry(runs, [b[0], *starts * rows], run)[1:]
+
+
+def sums_of_a_row(
+    v: Vectors, a: Value, pieces: tuple[Value, Value, Value], b: list[Value], starts: list[Value]
+) -> list[Value]:
+    """As `sums_dot4` for one row, in SPLIT partial sums."""
+    offsets, runs, quads = pieces
+    none = [v.full("s32", 0)] * (len(b) * (SPLIT - 1))
+    bytes_ = 4 * v.lanes
+
+    def step(here: Value, line: Value, part: int, sums: list[Value]) -> None:
+        x = v.repeat("s32", v.pointer(here), 4 * part)
+        for j, unit in enumerate(b):
+            at = v.add(v.b.sub(line, b[0]), part * bytes_)
+            w = v.load("s8", v.pointer(unit), at, bytes_)
+            k = part * len(b) + j
+            sums[k] = v.dot4_u8s8(sums[k], v.b.bitcast(x, w.type), w)
+
+    def several(parts: int) -> Any:
+        def body(_: Value, line: Value, here: Value, *state: Value) -> list[Value]:
+            sums = list(state)
+            for part in range(parts):
+                step(here, line, part, sums)
+            return [v.add(line, parts * bytes_), v.add(here, 4 * parts), *sums]
+
+        return body
+
+    def run(i: Value, line: Value, *sums: Value) -> list[Value]:
+        here = v.add(a, v.scalar("s64", v.pointer(offsets), v.mul(i, 8)))
+        rounds = v.b.sdiv(quads, v.const(SPLIT))
+        state = v.carry(rounds, [line, here, *sums], several(SPLIT))
+        rest = v.b.sub(quads, v.mul(rounds, SPLIT))
+        line, _, *sums = v.carry(rest, state, several(1))
+        return [line, *sums]
+
+    parts = v.carry(runs, [b[0], *starts, *none], run)[1:]
+    return [functools.reduce(v.b.add, parts[j :: len(b)]) for j in range(len(b))]
+
+
+def store_bytes(v: Vectors, x: Value, columns: Value, address: Value) -> None:
+    """Store the first `columns` of LANES bytes."""
+    whole = v.b.icmp_signed(">=", columns, v.const(v.lanes))
+    with v.b.if_else(whole) as (all_of_them, some):
+        with all_of_them:
+            v.store(x, address)
+        with some:
+            v.store_first(columns, [x], address)
+
+
+def dot4_tile(rows: int, vectors: int) -> Tile:
+    """Return the tile of some rows and one or two units of columns, the second `second` bytes behind the first."""
+
+    @tile(f"dot4_gemm_{rows}x{vectors}")
+    def gemm(
+        v: Vectors, a: I64, lda: I64, offsets: I64, runs: I64, quads: I64, b: I64, table: I64,
+        c: I64, ldc: I64, second: I64, columns: I64, low: I64, high: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """C[rows, columns] = requantize(A B + bias)."""
+        row_bytes = 4 * v.lanes
+        unit = v.mul(v.mul(runs, quads), row_bytes)
+        b_units = [b, v.add(b, unit)][:vectors]
+        tables = [v.pointer(table, 8 * row_bytes * j) for j in range(vectors)]
+        starts = [v.load("s32", t) for t in tables]
+        if rows == 1:
+            sums = sums_of_a_row(v, a, (offsets, runs, quads), b_units, starts)
+        else:
+            sums = sums_dot4(v, a, lda, (offsets, runs, quads), b_units, starts, rows)
+        kept = keep(v, sums)
+        requantize = Bounded(v, low, high, flip)
+        constants = [requantize.constants(t) for t in tables]
+        each = 4 // vectors
+
+        def finish(first: Value, rows: int) -> None:
+            place = v.pointer(kept, v.mul(first, vectors * row_bytes))
+            some = [v.load("s32", place, row_bytes * i) for i in range(rows * vectors)]
+            some += [some[-1]] * (4 - len(some))
+            y = requantize(some, (constants * each)[:4])
+            for i in range(rows * vectors):
+                row, j = divmod(i, vectors)
+                x = v.shuffle(y, y, range(i * v.lanes, (i + 1) * v.lanes))
+                to = v.pointer(c, v.mul(ldc, v.add(first, row)))
+                if vectors == 1:
+                    store_bytes(v, x, columns, to)
+                else:
+                    v.store(x, to, v.mul(second, j))
+
+        whole = rows // each
+        v.carry(whole, [], lambda i: finish(v.mul(i, each), each) or [])  # type: ignore[func-returns-value]
+        if rows % each:
+            finish(v.const(whole * each), rows % each)
+
+    return gemm
+
+
+def keep(v: Vectors, sums: list[Value]) -> Value:
+    """Store vectors in a row, in memory of the function's own; return its address."""
+    with v.b.goto_entry_block():
+        room = v.b.alloca(v.ir.ArrayType(sums[0].type, len(sums)))
+        room.align = 64
+    room = v.b.bitcast(room, v.element("s8").as_pointer())
+    for i, x in enumerate(sums):
+        v.store(x, room, 4 * v.lanes * i)
+    return room
+
+
+TILES = {(rows, vectors): dot4_tile(rows, vectors) for rows in SIZES for vectors in (1, 2)}
+
+
+@tile("dot4_gemm_any", inline=True)
+def dot4_any(
+    v: Vectors, rows: I64, vectors: I64, a: I64, lda: I64, offsets: I64, runs: I64, quads: I64,
+    b: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64, low: I64, high: I64, flip: I64,
+) -> None:  # fmt: skip
+    """Call the tile of these rows and units."""
+    given = (a, lda, offsets, runs, quads, b, table, c, ldc, second, columns, low, high, flip)
+    for (r, count), each in TILES.items():
+        fits = (v.b.icmp_signed("==", x, v.const(n)) for x, n in ((rows, r), (vectors, count)))
+        with v.when(v.b.and_(*fits)):
+            each.emit(v.b, *given)
+
+
+@inlined
+def next_rows(left, count, tall):  # type: ignore[no-untyped-def]
+    """Return how many of the `left` of `count` rows the next tile takes: more than there are where that overlaps."""
+    if left >= tall:
+        return tall
+    best = 1
+    for size in ASCENDING:
+        if size <= left or (best < left and size <= count):
+            best = size
+    return best
+
+
+@inlined
+def dot4_line(  # type: ignore[no-untyped-def]
+    a, lda, count, tall, offsets, runs, quads, b, table, c, ldc, second, columns, low, high, flip
+):
+    """One or two units of columns of `count` rows; two where `second` is not 0."""
+    vectors = 2 if second != 0 else 1
+    i = 0
+    while i < count:
+        rows = next_rows(count - i, count, tall)
+        i = min(i, count - rows)  # may overlap the tile before, with the same results
+        dot4_any(
+            rows, vectors, a + i * lda, lda, offsets, runs, quads, b, table, c + i * ldc, ldc,
+            second, columns, low, high, flip,
+        )  # fmt: skip
+        i += rows
+
+
+@inlined
+def dot4_block(  # type: ignore[no-untyped-def]
+    a, lda, line_a, lines, count, tall, offsets, runs, quads, b, first, last, table,
+    c, ldc, n, low, high, flip,
+):  # fmt: skip
+    """C = requantize(A B + bias): `lines` lines of `count` rows of A, columns of the units first .. last - 1."""
+    unit = runs * quads * QUAD
+    leftmost = max(n - LANES, 0)
+    u = first
+    while u < last:
+        column = min(u * LANES, leftmost)
+        second = min((u + 1) * LANES, leftmost) - column if u + 1 < last else 0
+        for line in range(lines):
+            dot4_line(
+                a + line * line_a, lda, count, tall, offsets, runs, quads, b + u * unit,
+                table + u * BYTES, c + line * count * ldc + column, ldc, second, min(n, LANES),
+                low, high, flip,
+            )  # fmt: skip
+        u += 2
+
+
+def tall_for(count: int) -> int:
+    """Return the rows of the tiles that cut `count` rows best: few tiles, and no small ones."""
+
+    def cost(tall: int) -> int:
+        total, left = count // tall * tall, count % tall
+        while left:
+            size = int(next_rows(left, count, tall))
+            total, left = total + max(size, 5), max(left - size, 0)
+        return total
+
+    return min((s for s in SIZES if s >= 6), key=cost)
