@@ -11,17 +11,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir import Array
-from .bounded import bounded_table, by_units
+from ..ir import Array, TensorType
 from .conv import rows_of_a_block, shifted
 from .conv_int8 import byte_code, ending, fixed_channels, quants
-from .gemm_dot4 import LANES, TALL, dot4_block, pack_quads, tall_for, unit_starts
+from .gemm_dot4 import TALL, bounded_block, pack_quads, tall_for, unit_starts
+from .isa import HOST
 from .kernel import I64, OK, S64, kernel, share
 from .lowering import Site, Step
 from .patches import geometry
+from .requant_tiles import bounded_table, by_units
+from .simd import LANES
+from .simd_int import signed_bytes
 from .strips import SLACK, copy_strip, flip_bytes
 
-DOT4 = frozenset({"avx512vnni"})  # without the instruction, products of int16 are faster
+# The instruction of this machine; without one, products of int16 are faster.
+_KNOWN = ("avx512vnni", "avxvnni", "i8mm", "dotprod")
+DOT4 = frozenset([*(f for f in _KNOWN if f in HOST), "avx512vnni"][:1])
 STRIP = 24 << 10  # bytes of a strip that shall stay in the first-level cache
 
 
@@ -63,9 +68,9 @@ def dot4_rows(
             # Of a group of channels the last row ends before the next group's.
             flip_bytes(mine, a, min(rows * lda, (m - 1 - start) * lda + copied), flip)
             a = mine
-        dot4_block(
+        bounded_block(
             a, lda, 0, 1, rows, tall, offsets, 1, quads, w, first, last, table,
-            y + start * ldc, ldc, n, low, high, out,
+            y + start * ldc, ldc, n, low, high, 0, out,
         )  # fmt: skip
         start += rows
     return OK
@@ -110,50 +115,74 @@ def dot4_windows(
         row = start - image * oh
         rows = min(lines, stop - start, oh - row)
         copy_strip(mine, pitch, x, g, image, row, rows, flip, pad)
-        dot4_block(
+        bounded_block(
             mine + channel, sx * channels, sy * pitch, rows, ow, tall, offsets, pieces, quads,
-            w, first, last, table, y + start * ow * ldc, ldc, n, low, high, out,
+            w, first, last, table, y + start * ow * ldc, ldc, n, low, high, 0, out,
         )  # fmt: skip
         start += rows
     return OK
 
 
-class Folded(NamedTuple):
-    """Weights and table of some filters, ready to be packed.
+def operand_code(t: TensorType) -> tuple[int, int]:
+    """Return (flip, zero): as operand of the dot product the stored byte b is b ^ flip, and stands for that - zero."""
+    flip, zero = byte_code(t)
+    return (flip ^ 128, zero - 128) if signed_bytes(HOST) else (flip, zero)
+
+
+class Factors(NamedTuple):
+    """What the dot product multiplies by and adds, for N outputs.
 
     Attributes:
-        w: (N, ky, kx, D), int8.
-        rows: the table of `bounded`.
+        w: (N, ...), int8.
+        bias: (N,), int64.
+        spread: the largest absolute value of the products' sums.
+        moved: what the bias lacks because products are taken of stored bytes, not less their zero point.
     """
+
+    w: Array
+    bias: Array
+    spread: Array
+    moved: Array
+
+
+def factors(site: Site) -> Factors | None:
+    """Return the weights less their zero point, and so on; None where they do not fit or are not known."""
+    x, w, b = site.inputs[0], site.inputs[1], site.inputs[2] if len(site.inputs) > 2 else None
+    assert x is not None and w is not None
+    if w.value is None or (b is not None and b.value is None):
+        return None
+    value = w.value.astype(np.int16) - np.int16(quants(site)[1].zero_point[0])
+    if value.min(initial=0) < -128 or value.max(initial=0) > 127:
+        return None
+    bias = np.zeros(len(value)) if b is None or b.value is None else b.value
+    flat, zero = value.reshape(len(value), -1), operand_code(x.type)[1]
+    spread = np.abs(flat).sum(axis=1, dtype=np.int64) * _widest(zero)
+    moved = -zero * flat.sum(axis=1, dtype=np.int64)
+    return Factors(value.astype(np.int8), bias.astype(np.int64), spread, moved)
+
+
+def _widest(zero: int) -> int:
+    """Return the largest absolute value of an operand less its zero point."""
+    low = -128 if signed_bytes(HOST) else 0
+    return max(zero - low, low + 255 - zero)
+
+
+class Folded(NamedTuple):
+    """Filters (N, ky, kx, D) of int8, and their table's rows as `bounded_table` has them."""
 
     w: Array
     rows: Array
 
 
-def signed_weights(site: Site) -> Array | None:
-    """Return the weights less their zero point as int8; None where these do not fit or are not known."""
-    w = site.inputs[1]
-    assert w is not None
-    if w.value is None:
-        return None
-    value = w.value.astype(np.int16) - np.int16(quants(site)[1].zero_point[0])
-    return value.astype(np.int8) if value.min() >= -128 and value.max() <= 127 else None
-
-
 def folded(site: Site) -> Folded | None:
-    """Return what the dot product multiplies by and adds; None where it cannot run this node."""
-    w, b = signed_weights(site), site.inputs[2] if len(site.inputs) > 2 else None
-    if w is None or (b is not None and b.value is None):
+    """Return the filters ready to be packed; None where the dot product cannot run this node."""
+    f = factors(site)
+    if f is None:
         return None
-    zero = byte_code(site.inputs[0].type)[1]  # type: ignore[union-attr]
-    flat = w.reshape(len(w), -1)
-    bias = np.zeros(len(w), np.int64) if b is None or b.value is None else b.value.astype(np.int64)
-    spread = np.abs(flat.astype(np.int16)).sum(axis=1, dtype=np.int64) * max(zero, 255 - zero)
-    moved = -zero * flat.sum(axis=1, dtype=np.int64)
-    scales = fixed_channels(site, len(w))
-    stored_zero = ending(site, "none")[2] - output_code(site)[1]
-    rows = bounded_table(bias, spread, moved, *scales, stored_zero)
-    return None if rows is None else Folded(w, rows)
+    zero = ending(site, "none")[2] - output_code(site)[1]
+    scales = fixed_channels(site, len(f.w))
+    rows = bounded_table(f.bias, f.spread, f.moved, *scales, zero)
+    return None if rows is None else Folded(f.w, rows)
 
 
 def output_code(site: Site) -> tuple[int, int]:
@@ -161,7 +190,7 @@ def output_code(site: Site) -> tuple[int, int]:
     return (0, 0) if site.outputs[0].type.dtype == np.int8 else (128, 128)
 
 
-def _end(site: Site) -> tuple[int, int, int]:
+def bytes_end(site: Site) -> tuple[int, int, int]:
     """Return the least and the largest int8 result, and the bits to flip then."""
     low, high, _ = ending(site, site.attributes["activation"])
     flip, off = output_code(site)
@@ -183,7 +212,7 @@ def _group(site: Site, fold: Folded, group: int, n: int, pieces: int) -> tuple[A
 
 def lower_dot4_conv2d(site: Site) -> list[Step]:
     """Single places in a row are rows of a matrix; windows are read in strips of the padded image."""
-    x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]
+    x, w = site.inputs[0], site.inputs[1]
     assert x is not None and w is not None
     fold = folded(site)
     assert fold is not None
@@ -197,17 +226,17 @@ def _rows(site: Site, fold: Folded, groups: int, n: int) -> list[Step]:
     x, y = site.inputs[0], site.outputs[0]
     assert x is not None
     m, c, d = math.prod(y.type.shape[:3]), x.type.shape[3], fold.w.shape[3]
-    flip = byte_code(x.type)[0]
+    flip = operand_code(x.type)[0]
     block = rows_of_a_block(m, c, n, 1)
     copied = flip != 0 or d % 4 != 0
     scratch = site.scratch(site.threads * (block * c + SLACK)) if copied else None
     steps = []
     for group in range(groups):
         weights, table = _group(site, fold, group, n, 1)
-        places = (shifted(x, group * d), weights, table, shifted(y, group * n))
-        places += (site.constant(np.zeros(1, np.int64)), scratch)
+        where = (site.constant(np.zeros(1, np.int64)), scratch)
+        places = (shifted(x, group * d), weights, table, shifted(y, group * n), *where)
         sizes = (m, n, -(-d // 4), c, n * groups, block, tall_for(m), d * copied)
-        steps.append(Step(dot4_rows, (*places, *sizes, flip, *_end(site))))
+        steps.append(Step(dot4_rows, (*places, *sizes, flip, *bytes_end(site))))
     return steps
 
 
@@ -227,7 +256,7 @@ def _windows(site: Site, fold: Folded, groups: int, n: int) -> list[Step]:
     span = (p - 1) * dy + 1
     lines = min(oh, max(1, (STRIP // pitch - span) // sy + 1))
     room = -(-(((lines - 1) * sy + span) * pitch + SLACK) // 64) * 64
-    flip, pad = byte_code(x.type)
+    flip, pad = operand_code(x.type)
     g = site.constant(geometry(x.type.shape, (p, q), y.type.shape, attributes, d))
     scratch = site.scratch(site.threads * room)
     steps = []
@@ -235,5 +264,5 @@ def _windows(site: Site, fold: Folded, groups: int, n: int) -> list[Step]:
         weights, table = _group(site, fold, group, n, pieces)
         places = (x, weights, table, shifted(y, group * n), site.constant(offsets), scratch, g)
         sizes = (group * d, n, pieces, quads, pitch, n * groups, lines, tall_for(ow), room)
-        steps.append(Step(dot4_windows, (*places, *sizes, flip, pad, *_end(site))))
+        steps.append(Step(dot4_windows, (*places, *sizes, flip, pad, *bytes_end(site))))
     return steps

@@ -1,8 +1,9 @@
-"""8-bit matrix product by the four-way dot product of bytes: unsigned A, signed B, 8-bit results.
+"""8-bit matrix product by the four-way dot product of bytes: signed B, 8-bit results.
 
-A row of A is `runs` pieces of 4 `quads` bytes, at offsets from the row's address: a window in an image, or one
-piece. B is packed by `pack_quads`, in units of LANES columns: [unit][k / 4][column][4]. A last unit of less than
-LANES columns starts further left: its first columns are computed twice.
+A is unsigned, or signed where `simd_int.signed_bytes` says so. A row of it is `runs` pieces of 4 `quads` bytes, at
+offsets from the row's address: a window in an image, or one piece. B is packed by `pack_quads`, in units of LANES
+columns: [unit][k / 4][column][4]. A last unit of less than LANES columns starts further left: its first columns
+are computed twice.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from ..ir import Array
-from .bounded import BYTES, Bounded
-from .kernel import I64, inlined
+from .kernel import I64, Inlined, inlined
+from .requant_tiles import BYTES, Bounded, Ending, Real
 from .simd import LANES, REGISTERS, Tile, Value, Vectors, tile
 
 QUAD = 4 * LANES  # bytes of B for four k of a unit
 TALL = 14 if REGISTERS == 32 else 6  # rows of the largest tile
 SIZES = (14, 12, 8, 4, 1) if REGISTERS == 32 else (6, 4, 2, 1)
-ASCENDING = SIZES[::-1]
+FEW = (TALL, 4, 1)  # sizes where most products have one row
 SPLIT = 4  # partial sums of a single row
 SIDE = 4  # rows that have their addresses from one pointer
 
@@ -65,14 +66,14 @@ def sums_dot4(
             place = v.pointer(here[row // SIDE])
             x = v.b.bitcast(v.repeat("s32", place, steps[row % SIDE]), weights[0].type)
             for j, w in enumerate(weights):
-                sums[row * len(b) + j] = v.dot4_u8s8(sums[row * len(b) + j], x, w)
+                sums[row * len(b) + j] = v.dot4(sums[row * len(b) + j], x, w)
         return [v.add(line, 4 * v.lanes), *(v.add(p, 4) for p in here), *sums]
 
     def run(i: Value, line: Value, *sums: Value) -> list[Value]:
         first = v.add(a, v.scalar("s64", v.pointer(offsets), v.mul(i, 8)))
         here = [v.opaque(v.add(first, v.mul(lda, SIDE * s))) for s in range(sides)]
-        line, *rest = v.carry(quads, [line, *here, *sums], step)
-        return [line, *rest[sides:]]
+        state = v.carry(quads, [line, *here, *sums], step)
+        return [state[0], *state[1 + sides :]]
 
     return v.carry(runs, [b[0], *starts * rows], run)[1:]
 
@@ -91,7 +92,7 @@ def sums_of_a_row(
             at = v.add(v.b.sub(line, b[0]), part * bytes_)
             w = v.load("s8", v.pointer(unit), at, bytes_)
             k = part * len(b) + j
-            sums[k] = v.dot4_u8s8(sums[k], v.b.bitcast(x, w.type), w)
+            sums[k] = v.dot4(sums[k], v.b.bitcast(x, w.type), w)
 
     def several(parts: int) -> Any:
         def body(_: Value, line: Value, here: Value, *state: Value) -> list[Value]:
@@ -107,8 +108,8 @@ def sums_of_a_row(
         rounds = v.b.sdiv(quads, v.const(SPLIT))
         state = v.carry(rounds, [line, here, *sums], several(SPLIT))
         rest = v.b.sub(quads, v.mul(rounds, SPLIT))
-        line, _, *sums = v.carry(rest, state, several(1))
-        return [line, *sums]
+        state = v.carry(rest, state, several(1))
+        return [state[0], *state[2:]]
 
     parts = v.carry(runs, [b[0], *starts, *none], run)[1:]
     return [functools.reduce(v.b.add, parts[j :: len(b)]) for j in range(len(b))]
@@ -121,16 +122,19 @@ def store_bytes(v: Vectors, x: Value, columns: Value, address: Value) -> None:
         with all_of_them:
             v.store(x, address)
         with some:
-            v.store_first(columns, [x], address)
+            if "avx512bw" in v.isa:
+                v.store_some(x, v.mask(columns), address)
+            else:
+                v.store_first(columns, [x], address)
 
 
-def dot4_tile(rows: int, vectors: int) -> Tile:
+def dot4_tile(rows: int, vectors: int, ending: type[Ending]) -> Tile:
     """Return the tile of some rows and one or two units of columns, the second `second` bytes behind the first."""
 
-    @tile(f"dot4_gemm_{rows}x{vectors}")
+    @tile(f"dot4_gemm_{rows}x{vectors}_{ending.__name__}")
     def gemm(
         v: Vectors, a: I64, lda: I64, offsets: I64, runs: I64, quads: I64, b: I64, table: I64,
-        c: I64, ldc: I64, second: I64, columns: I64, low: I64, high: I64, flip: I64,
+        c: I64, ldc: I64, second: I64, columns: I64, low: I64, high: I64, zero: I64, flip: I64,
     ) -> None:  # fmt: skip
         """C[rows, columns] = requantize(A B + bias)."""
         row_bytes = 4 * v.lanes
@@ -143,7 +147,7 @@ def dot4_tile(rows: int, vectors: int) -> Tile:
         else:
             sums = sums_dot4(v, a, lda, (offsets, runs, quads), b_units, starts, rows)
         kept = keep(v, sums)
-        requantize = Bounded(v, low, high, flip)
+        requantize = ending(v, low, high, zero, flip)
         constants = [requantize.constants(t) for t in tables]
         each = 4 // vectors
 
@@ -180,70 +184,87 @@ def keep(v: Vectors, sums: list[Value]) -> Value:
     return room
 
 
-TILES = {(rows, vectors): dot4_tile(rows, vectors) for rows in SIZES for vectors in (1, 2)}
-
-
-@tile("dot4_gemm_any", inline=True)
-def dot4_any(
-    v: Vectors, rows: I64, vectors: I64, a: I64, lda: I64, offsets: I64, runs: I64, quads: I64,
-    b: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64, low: I64, high: I64, flip: I64,
-) -> None:  # fmt: skip
-    """Call the tile of these rows and units."""
-    given = (a, lda, offsets, runs, quads, b, table, c, ldc, second, columns, low, high, flip)
-    for (r, count), each in TILES.items():
-        fits = (v.b.icmp_signed("==", x, v.const(n)) for x, n in ((rows, r), (vectors, count)))
-        with v.when(v.b.and_(*fits)):
-            each.emit(v.b, *given)
-
-
 @inlined
-def next_rows(left, count, tall):  # type: ignore[no-untyped-def]
+def next_rows(ascending, left, count, tall):  # type: ignore[no-untyped-def]
     """Return how many of the `left` of `count` rows the next tile takes: more than there are where that overlaps."""
     if left >= tall:
         return tall
     best = 1
-    for size in ASCENDING:
+    for size in ascending:
         if size <= left or (best < left and size <= count):
             best = size
     return best
 
 
-@inlined
-def dot4_line(  # type: ignore[no-untyped-def]
-    a, lda, count, tall, offsets, runs, quads, b, table, c, ldc, second, columns, low, high, flip
-):
-    """One or two units of columns of `count` rows; two where `second` is not 0."""
-    vectors = 2 if second != 0 else 1
-    i = 0
-    while i < count:
-        rows = next_rows(count - i, count, tall)
-        i = min(i, count - rows)  # may overlap the tile before, with the same results
-        dot4_any(
-            rows, vectors, a + i * lda, lda, offsets, runs, quads, b, table, c + i * ldc, ldc,
-            second, columns, low, high, flip,
-        )  # fmt: skip
-        i += rows
+def dot4_any(sizes: tuple[int, ...], ending: type[Ending]) -> Tile:
+    """Return the function that calls the tile of some rows and units."""
+    tiles = {(r, n): dot4_tile(r, n, ending) for r in sizes for n in (1, 2)}
+
+    @tile(f"dot4_gemm_any_{ending.__name__}", inline=True)
+    def choose(
+        v: Vectors, rows: I64, vectors: I64, a: I64, lda: I64, offsets: I64, runs: I64, quads: I64,
+        b: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64, low: I64, high: I64,
+        zero: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """Call the tile of these rows and units."""
+        given = (a, lda, offsets, runs, quads, b, table, c, ldc, second, columns)
+        for size, each in tiles.items():
+            fits = (
+                v.b.icmp_signed("==", x, v.const(n))
+                for x, n in zip((rows, vectors), size, strict=True)
+            )
+            with v.when(v.b.and_(*fits)):
+                each.emit(v.b, *given, low, high, zero, flip)
+
+    return choose
 
 
-@inlined
-def dot4_block(  # type: ignore[no-untyped-def]
-    a, lda, line_a, lines, count, tall, offsets, runs, quads, b, first, last, table,
-    c, ldc, n, low, high, flip,
-):  # fmt: skip
-    """C = requantize(A B + bias): `lines` lines of `count` rows of A, columns of the units first .. last - 1."""
-    unit = runs * quads * QUAD
-    leftmost = max(n - LANES, 0)
-    u = first
-    while u < last:
-        column = min(u * LANES, leftmost)
-        second = min((u + 1) * LANES, leftmost) - column if u + 1 < last else 0
-        for line in range(lines):
-            dot4_line(
-                a + line * line_a, lda, count, tall, offsets, runs, quads, b + u * unit,
-                table + u * BYTES, c + line * count * ldc + column, ldc, second, min(n, LANES),
-                low, high, flip,
+def product(sizes: tuple[int, ...], ending: type[Ending]) -> Inlined:
+    """Return `block(...)`, the product of a block of rows, of tiles of some sizes with some ending."""
+    ascending, any_tile = sizes[::-1], dot4_any(sizes, ending)
+
+    @inlined
+    def line(  # type: ignore[no-untyped-def]
+        a, lda, count, tall, offsets, runs, quads, b, table, c, ldc, second, columns, low, high, zero,
+        flip,
+    ):  # fmt: skip
+        """One or two units of columns of `count` rows; two where `second` is not 0."""
+        vectors = 2 if second != 0 else 1
+        i = 0
+        while i < count:
+            rows = next_rows(ascending, count - i, count, tall)
+            i = min(i, count - rows)  # may overlap the tile before, with the same results
+            any_tile(
+                rows, vectors, a + i * lda, lda, offsets, runs, quads, b, table, c + i * ldc, ldc,
+                second, columns, low, high, zero, flip,
             )  # fmt: skip
-        u += 2
+            i += rows
+
+    @inlined
+    def block(  # type: ignore[no-untyped-def]
+        a, lda, line_a, lines, count, tall, offsets, runs, quads, b, first, last, table,
+        c, ldc, n, low, high, zero, flip,
+    ):  # fmt: skip
+        """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1."""
+        unit = runs * quads * QUAD
+        leftmost = max(n - LANES, 0)
+        u = first
+        while u < last:
+            column = min(u * LANES, leftmost)
+            second = min((u + 1) * LANES, leftmost) - column if u + 1 < last else 0
+            for i in range(lines):
+                line(
+                    a + i * line_a, lda, count, tall, offsets, runs, quads, b + u * unit,
+                    table + u * BYTES, c + i * count * ldc + column, ldc, second, min(n, LANES),
+                    low, high, zero, flip,
+                )  # fmt: skip
+            u += 2
+
+    return block
+
+
+bounded_block = product(SIZES, Bounded)
+real_block = product(FEW, Real)
 
 
 def tall_for(count: int) -> int:
@@ -252,7 +273,7 @@ def tall_for(count: int) -> int:
     def cost(tall: int) -> int:
         total, left = count // tall * tall, count % tall
         while left:
-            size = int(next_rows(left, count, tall))
+            size = int(next_rows(SIZES[::-1], left, count, tall))
             total, left = total + max(size, 5), max(left - size, 0)
         return total
 

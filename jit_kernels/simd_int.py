@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from .simd_base import Emitter, Value
 
 
+def signed_bytes(isa: frozenset[str]) -> bool:
+    """Whether the dot product of bytes shall have both operands signed: AArch64 before `usdot`."""
+    return "dotprod" in isa and not isa & {"i8mm", "avx512vnni", "avxvnni"}
+
+
 class IntegerVectors(Emitter):
     """Emits operations on vectors of integers."""
 
@@ -31,7 +36,7 @@ class IntegerVectors(Emitter):
             quads = (self.b.bitcast(x, acc.type) for x in (a, b))
             return self.call("llvm.x86.avx512.vpdpwssd.512", acc.type, acc, *quads)
         name = _PMADDWD.get(lanes)
-        if name and name[1] in (self.isa | _BASE):
+        if name and self._has(name[1]):
             return self.b.add(acc, self.call(name[0], acc.type, a, b))
         return self.b.add(acc, self._pairs(a, b))
 
@@ -43,6 +48,14 @@ class IntegerVectors(Emitter):
             for first in (0, 1)
         )
         return self.b.add(self.b.mul(*even), self.b.mul(*odd))
+
+    def _has(self, feature: str) -> bool:
+        """Whether the target has an instruction set; what all of x86 has needs no name."""
+        return feature in self.isa or (feature in _BASE and "neon" not in self.isa)
+
+    def dot4(self, acc: Value, a: Value, b: Value) -> Value:
+        """Return the dot product of fours that the target is best at: `a` is signed where `signed_bytes` says so."""
+        return (self.dot4_s8s8 if signed_bytes(self.isa) else self.dot4_u8s8)(acc, a, b)
 
     def dot4_u8s8(self, acc: Value, a: Value, b: Value) -> Value:
         """Return acc[i] + sum over j < 4 of a[4i+j] b[4i+j]: unsigned times signed bytes, in int32 lanes, which wrap.
@@ -96,9 +109,8 @@ class IntegerVectors(Emitter):
     def saturate_s8(self, vectors: Sequence[Value]) -> Value:
         """Return four vectors of int32 as one of int8, what is out of range at its end. Two `pack` of x86."""
         lanes = vectors[0].type.count
-        if lanes not in _PACK or _PACK[lanes][1] not in (self.isa | _BASE):
-            ends = (self.full("s32", end, lanes) for end in (-128, 127))
-            low, high = ends
+        if lanes not in _PACK or not self._has(_PACK[lanes][1]):
+            low, high = (self.full("s32", end, lanes) for end in (-128, 127))
             return self.concatenate(
                 [
                     self.b.trunc(self.clamp_int(x, low, high), self.vector("s8", lanes))
@@ -107,8 +119,8 @@ class IntegerVectors(Emitter):
             )
         kind = _PACK[lanes][0]
         words, quads = self.vector("s16", 2 * lanes), self.vector("s8", 4 * lanes)
-        pairs = zip(vectors[::2], vectors[1::2], strict=True)
-        pairs = [self.call(kind.format("ssdw"), words, x, y) for x, y in pairs]
+        twos = zip(vectors[::2], vectors[1::2], strict=True)
+        pairs = [self.call(kind.format("ssdw"), words, x, y) for x, y in twos]
         mixed = self.b.bitcast(self.call(kind.format("sswb"), quads, *pairs), vectors[0].type)
         # Each 128 bits hold four elements of every vector.
         order = [4 * i + j for j in range(4) for i in range(lanes // 4)]
@@ -129,8 +141,8 @@ class IntegerVectors(Emitter):
         x64, even, odd = (self.b.bitcast(t, kind) for t in (x, even, odd))
         first = self.b.mul(self.b.and_(x64, low), self.b.and_(even, low))
         second = self.b.mul(self.b.lshr(x64, half), self.b.and_(odd, low))
-        halves = (self.b.bitcast(t, x.type) for t in (first, second))
-        return self.shuffle(*halves, [lanes + i if i % 2 else i + 1 for i in range(lanes)])
+        evens, odds = (self.b.bitcast(t, x.type) for t in (first, second))
+        return self.shuffle(evens, odds, [lanes + i if i % 2 else i + 1 for i in range(lanes)])
 
     def high_mul(self, a: Value, b: Value) -> Value:
         """Return (a b + 2**30) >> 31 of int32, exact in 64 bits: gemmlowp's high product for b >= 0."""
@@ -175,6 +187,15 @@ class IntegerVectors(Emitter):
         down = self.b.fcmp_ordered("<=", rest, self.full("f64", -0.5, count))
         near = self.b.add(self.b.sub(whole, self.b.sext(up, x.type)), self.b.sext(down, x.type))
         return self.b.select(inside, near, self.full("s32", -(2**31), count))
+
+    def scale_real_inside(self, x: Value, real: Value) -> Value:
+        """As `scale_real`, where the product is known to be inside of int32."""
+        kind, count = real.type, x.type.count
+        scaled = self.b.fmul(self.b.sitofp(x, kind), real)
+        # The largest float64 below a half: with a half, what is just below would round up.
+        half = self.full("f64", 0.5 - 2.0**-54, count)
+        away = self.call(f"llvm.copysign.v{count}f64", kind, half, scaled)
+        return self.b.fptosi(self.b.fadd(scaled, away), x.type)
 
 
 _PMADDWD = {  # lanes -> (intrinsic, the feature that it needs)

@@ -34,7 +34,7 @@ def copy_strip(to, pitch, x, g, image, first, rows, flip, pad):  # type: ignore[
     `pitch` bytes a line: from the first column of the first window to the last of the last. `pad` is what stands
     around the image, after `flip`.
     """
-    height, width, channels, ky, kx = g[0], g[1], g[2], g[3], g[4]
+    height, width, channels, ky = g[0], g[1], g[2], g[3]
     sy, top, left, dy = g[5], g[7], g[8], g[9]
     span = (ky - 1) * dy + 1
     before = min(left * channels, pitch)
@@ -44,9 +44,7 @@ def copy_strip(to, pitch, x, g, image, first, rows, flip, pad):  # type: ignore[
             at, row = to + r * pitch, first * sy - top + r
             if 0 <= row < height:
                 fill_bytes(at, before, pad)
-                flip_bytes(
-                    at + before, x + (image * height + row) * width * channels, inside, flip
-                )
+                flip_bytes(at + before, x + (image * height + row) * width * channels, inside, flip)
                 fill_bytes(at + before + inside, pitch - before - inside, pad)
             else:
                 fill_bytes(at, pitch, pad)

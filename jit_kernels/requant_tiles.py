@@ -1,9 +1,10 @@
-"""Requantization that rounds twice, for sums known to be small: some nine vector operations for four bytes of each lane.
+"""Requantization in tiles: sums of byte products to bytes, four vectors at a time; and the tables that it reads.
 
-The sum x starts from an offset O, such that X = x + O is unsigned and O m = 2**30 modulo 2**31, m being the
-multiplier: then the high half of X (2 m) is gemmlowp's high product, half of a unit for rounding included, plus a
-constant. The second rounding takes halves away from zero, so one is taken off where X < O; output zero point
-and half of the shift's unit are in the constant that is added.
+`Bounded` rounds twice, for sums known to be small, in some nine operations a vector. The sum x starts from an
+offset O, such that X = x + O is unsigned and O m = 2**30 modulo 2**31, m being the multiplier: then the high half of
+X (2 m) is gemmlowp's high product, half of a unit for rounding included, plus a constant. The second rounding
+takes halves away from zero, so one is taken off where X < O; output zero point and half of the shift's unit
+are in the constant that is added. `Real` multiplies in float64, for products known to fit into int32.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ ROWS = 8  # of LANES int32 each, for LANES columns
 # The offset, where the sums start; factors of even and of odd columns; constants for sums that are not
 # negative and for those that are; the shift; the offset alone.
 START, EVEN, ODD, PLUS, MINUS, SHIFT, OFFSET = range(7)
+REAL = 2  # and the next: float64 multipliers
 BYTES = 4 * ROWS * LANES
 
 MOST = 2**30  # sums are smaller
@@ -57,6 +59,18 @@ def bounded_table(
     return rows.astype(np.uint32).view(np.int32)
 
 
+def real_table(start: Array, real: Array, starts: list[int]) -> Array:
+    """Return the table of units for `Real`: where the sums start, and the float64 multipliers."""
+    width = max(len(start), LANES)
+    sums, factors = np.zeros(width, np.int64), np.zeros(width)
+    sums[: len(start)], factors[: len(real)] = start, real
+    table = np.zeros((len(starts), ROWS, LANES), np.int32)
+    for unit, s in zip(table, starts, strict=True):
+        unit[START] = sums[s : s + LANES].astype(np.uint32).view(np.int32)
+        unit[REAL : REAL + 2] = factors[s : s + LANES].view(np.int32).reshape(2, LANES)
+    return table
+
+
 def by_units(rows: Array, starts: list[int]) -> Array:
     """Return the table of some units of LANES columns, the first columns of which are given."""
     width = max(rows.shape[1], LANES)
@@ -67,31 +81,56 @@ def by_units(rows: Array, starts: list[int]) -> Array:
     return table
 
 
-class Bounded:
-    """Emits the requantization of vectors of sums that started from the table's offset."""
+class Ending:
+    """What the ends of tiles have in common: bytes are clamped as int8, then the bits of `flip` are changed."""
 
-    def __init__(self, v: Vectors, low: Value, high: Value, flip: Value) -> None:
-        self.v = v
+    def __init__(self, v: Vectors, low: Value, high: Value, zero: Value, flip: Value) -> None:
+        self.v, self.zero = v, zero
         self.ends = [v.splat(v.narrow(x, "s8"), 4 * v.lanes) for x in (low, high, flip)]
 
     def constants(self, table: Value) -> list[Value]:
         """Load what the columns of a unit need."""
-        v = self.v
-        return [v.load("s32", table, 4 * v.lanes * i) for i in range(EVEN, OFFSET + 1)]
+        raise NotImplementedError
 
     def scaled(self, x: Value, constants: list[Value]) -> Value:
         """Return what stands for sums, as int32 that may be out of range."""
-        even, odd, plus, minus, shift, offset = constants
-        v = self.v
-        high = v.high_mul_unsigned(x, even, odd)
-        negative = v.b.icmp_unsigned("<", x, offset)
-        return v.b.ashr(v.b.add(high, v.b.select(negative, minus, plus)), shift)
+        raise NotImplementedError
 
     def __call__(self, sums: list[Value], constants: list[list[Value]]) -> Value:
-        """Requantize four vectors, clamp them to [low, high] and flip bits: bytes in their order."""
+        """Requantize four vectors: bytes in their order."""
         v = self.v
         x = v.saturate_s8([self.scaled(x, c) for x, c in zip(sums, constants, strict=True)])
         low, high, flip = self.ends
         for name, end in (("smax", low), ("smin", high)):
             x = v.call(f"llvm.{name}.v{x.type.count}i8", x.type, x, end)
         return v.b.xor(x, flip)
+
+
+class Bounded(Ending):
+    """Rounds twice; sums have started from the table's offset. The table has the zero point."""
+
+    def constants(self, table: Value) -> list[Value]:
+        """Load what the columns of a unit need."""
+        return [self.v.load("s32", table, 4 * self.v.lanes * i) for i in range(EVEN, OFFSET + 1)]
+
+    def scaled(self, x: Value, constants: list[Value]) -> Value:
+        """Return what stands for sums, as int32 that may be out of range."""
+        even, odd, plus, minus, shift, offset = constants
+        b = self.v.b
+        high = self.v.high_mul_unsigned(x, even, odd)
+        added = b.select(b.icmp_unsigned("<", x, offset), minus, plus)
+        return b.ashr(b.add(high, added), shift)
+
+
+class Real(Ending):
+    """Multiplies in float64 and rounds halves away from zero."""
+
+    def constants(self, table: Value) -> list[Value]:
+        """Load what the columns of a unit need."""
+        return [self.v.load("f64", table, 4 * self.v.lanes * REAL)]
+
+    def scaled(self, x: Value, constants: list[Value]) -> Value:
+        """Return what stands for sums, as int32 that may be out of range."""
+        v = self.v
+        zero = v.splat(v.narrow(self.zero, "s32"))
+        return v.b.add(v.scale_real_inside(x, constants[0]), zero)
