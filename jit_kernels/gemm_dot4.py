@@ -20,9 +20,9 @@ from .simd import LANES, REGISTERS, Tile, Value, Vectors, tile
 
 QUAD = 4 * LANES  # bytes of B for four k of a unit
 TALL = 14 if REGISTERS == 32 else 6  # rows of the largest tile
-SIZES = (14, 12, 8, 4, 1) if REGISTERS == 32 else (6, 4, 2, 1)
-FEW = (TALL, 4, 1)  # sizes where most products have one row
-SPLIT = 4  # partial sums of a single row
+SIZES = (14, 12, 8, 4) if REGISTERS == 32 else (6, 4, 2)  # single rows have a tile of their own
+FEW = (TALL, 4)  # sizes where most products have one row
+SPLIT, WIDE = 2, 4  # of a single row: partial sums, and units of columns side by side
 SIDE = 4  # rows that have their addresses from one pointer
 
 
@@ -84,34 +84,31 @@ def sums_of_a_row(
     """As `sums_dot4` for one row, in SPLIT partial sums."""
     offsets, runs, quads = pieces
     none = [v.full("s32", 0)] * (len(b) * (SPLIT - 1))
-    bytes_ = 4 * v.lanes
-
-    def step(here: Value, line: Value, part: int, sums: list[Value]) -> None:
-        x = v.repeat("s32", v.pointer(here), 4 * part)
-        for j, unit in enumerate(b):
-            at = v.add(v.b.sub(line, b[0]), part * bytes_)
-            w = v.load("s8", v.pointer(unit), at, bytes_)
-            k = part * len(b) + j
-            sums[k] = v.dot4(sums[k], v.b.bitcast(x, w.type), w)
+    size = 4 * v.lanes
+    units = [v.pointer(x) for x in b]
 
     def several(parts: int) -> Any:
-        def body(_: Value, line: Value, here: Value, *state: Value) -> list[Value]:
+        def body(_: Value, at: Value, here: Value, *state: Value) -> list[Value]:
             sums = list(state)
             for part in range(parts):
-                step(here, line, part, sums)
-            return [v.add(line, parts * bytes_), v.add(here, 4 * parts), *sums]
+                x = v.repeat("s32", v.pointer(here), 4 * part)
+                for j, unit in enumerate(units):
+                    w = v.load("s8", unit, v.add(at, part * size), size)
+                    k = part * len(b) + j
+                    sums[k] = v.dot4(sums[k], v.b.bitcast(x, w.type), w)
+            return [v.add(at, parts * size), v.add(here, 4 * parts), *sums]
 
         return body
 
-    def run(i: Value, line: Value, *sums: Value) -> list[Value]:
+    def run(i: Value, at: Value, *sums: Value) -> list[Value]:
         here = v.add(a, v.scalar("s64", v.pointer(offsets), v.mul(i, 8)))
         rounds = v.b.sdiv(quads, v.const(SPLIT))
-        state = v.carry(rounds, [line, here, *sums], several(SPLIT))
+        state = v.carry(rounds, [at, here, *sums], several(SPLIT))
         rest = v.b.sub(quads, v.mul(rounds, SPLIT))
         state = v.carry(rest, state, several(1))
         return [state[0], *state[2:]]
 
-    parts = v.carry(runs, [b[0], *starts, *none], run)[1:]
+    parts = v.carry(runs, [v.const(0), *starts, *none], run)[1:]
     return [functools.reduce(v.b.add, parts[j :: len(b)]) for j in range(len(b))]
 
 
@@ -142,11 +139,7 @@ def dot4_tile(rows: int, vectors: int, ending: type[Ending]) -> Tile:
         b_units = [b, v.add(b, unit)][:vectors]
         tables = [v.pointer(table, 8 * row_bytes * j) for j in range(vectors)]
         starts = [v.load("s32", t) for t in tables]
-        if rows == 1:
-            sums = sums_of_a_row(v, a, (offsets, runs, quads), b_units, starts)
-        else:
-            sums = sums_dot4(v, a, lda, (offsets, runs, quads), b_units, starts, rows)
-        kept = keep(v, sums)
+        kept = keep(v, sums_dot4(v, a, lda, (offsets, runs, quads), b_units, starts, rows))
         requantize = ending(v, low, high, zero, flip)
         constants = [requantize.constants(t) for t in tables]
         each = 4 // vectors
@@ -171,6 +164,40 @@ def dot4_tile(rows: int, vectors: int, ending: type[Ending]) -> Tile:
             finish(v.const(whole * each), rows % each)
 
     return gemm
+
+
+def row_tile(ending: type[Ending]) -> Tile:
+    """Return the tile of one row and the units first .. last - 1, WIDE at a time, the last of them perhaps twice."""
+
+    @tile(f"dot4_gemm_row_{ending.__name__}")
+    def row(
+        v: Vectors, a: I64, offsets: I64, runs: I64, quads: I64, b: I64, table: I64, c: I64,
+        first: I64, last: I64, leftmost: I64, columns: I64, low: I64, high: I64, zero: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """C[all columns of the units] = requantize(A B + bias)."""
+        row_bytes, most = 4 * v.lanes, v.b.sub(last, v.const(1))
+        unit = v.mul(v.mul(runs, quads), row_bytes)
+        requantize = ending(v, low, high, zero, flip)
+
+        def lesser(x: Value, y: Value) -> Value:
+            return v.call("llvm.smin.i64", x.type, x, y)
+
+        def some(i: Value) -> list[Value]:
+            units = [lesser(v.add(first, v.mul(i, WIDE), j), most) for j in range(WIDE)]
+            tables = [v.pointer(table, v.mul(u, 8 * row_bytes)) for u in units]
+            rows = [v.add(b, v.mul(u, unit)) for u in units]
+            starts = [v.load("s32", t) for t in tables]
+            sums = sums_of_a_row(v, a, (offsets, runs, quads), rows, starts)
+            y = requantize(sums, [requantize.constants(t) for t in tables])
+            for j, u in enumerate(units):
+                x = v.shuffle(y, y, range(j * v.lanes, (j + 1) * v.lanes))
+                store_bytes(v, x, columns, v.add(c, lesser(v.mul(u, v.lanes), leftmost)))
+            return []
+
+        rounds = v.b.sdiv(v.add(v.b.sub(last, first), WIDE - 1), v.const(WIDE))
+        v.carry(rounds, [], some)
+
+    return row
 
 
 def keep(v: Vectors, sums: list[Value]) -> Value:
@@ -221,23 +248,32 @@ def dot4_any(sizes: tuple[int, ...], ending: type[Ending]) -> Tile:
 
 def product(sizes: tuple[int, ...], ending: type[Ending]) -> Inlined:
     """Return `block(...)`, the product of a block of rows, of tiles of some sizes with some ending."""
-    ascending, any_tile = sizes[::-1], dot4_any(sizes, ending)
+    ascending, any_tile, row = (*sizes[::-1],), dot4_any(sizes, ending), row_tile(ending)
 
     @inlined
     def line(  # type: ignore[no-untyped-def]
-        a, lda, count, tall, offsets, runs, quads, b, table, c, ldc, second, columns, low, high, zero,
-        flip,
+        a, lda, count, tall, offsets, runs, quads, b, u, last, table, c, ldc, n, low, high, zero, flip
     ):  # fmt: skip
-        """One or two units of columns of `count` rows; two where `second` is not 0."""
-        vectors = 2 if second != 0 else 1
+        """The columns of the units u and, if it is before `last`, u + 1 of `count` rows."""
+        leftmost, columns, unit = max(n - LANES, 0), min(n, LANES), runs * quads * QUAD
+        column = min(u * LANES, leftmost)
+        vectors = min(2, last - u)
+        second = min((u + 1) * LANES, leftmost) - column
         i = 0
         while i < count:
             rows = next_rows(ascending, count - i, count, tall)
             i = min(i, count - rows)  # may overlap the tile before, with the same results
-            any_tile(
-                rows, vectors, a + i * lda, lda, offsets, runs, quads, b, table, c + i * ldc, ldc,
-                second, columns, low, high, zero, flip,
-            )  # fmt: skip
+            if rows == 1:
+                row(
+                    a + i * lda, offsets, runs, quads, b, table, c + i * ldc, u, u + vectors,
+                    leftmost, columns, low, high, zero, flip,
+                )  # fmt: skip
+            else:
+                any_tile(
+                    rows, vectors, a + i * lda, lda, offsets, runs, quads, b + u * unit,
+                    table + u * BYTES, c + i * ldc + column, ldc, second, columns, low, high, zero,
+                    flip,
+                )  # fmt: skip
             i += rows
 
     @inlined
@@ -246,17 +282,18 @@ def product(sizes: tuple[int, ...], ending: type[Ending]) -> Inlined:
         c, ldc, n, low, high, zero, flip,
     ):  # fmt: skip
         """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1."""
-        unit = runs * quads * QUAD
-        leftmost = max(n - LANES, 0)
+        if lines * count == 1:
+            row(
+                a, offsets, runs, quads, b, table, c, first, last,
+                max(n - LANES, 0), min(n, LANES), low, high, zero, flip,
+            )  # fmt: skip
+            return
         u = first
         while u < last:
-            column = min(u * LANES, leftmost)
-            second = min((u + 1) * LANES, leftmost) - column if u + 1 < last else 0
             for i in range(lines):
                 line(
-                    a + i * line_a, lda, count, tall, offsets, runs, quads, b + u * unit,
-                    table + u * BYTES, c + i * count * ldc + column, ldc, second, min(n, LANES),
-                    low, high, zero, flip,
+                    a + i * line_a, lda, count, tall, offsets, runs, quads, b, u, last, table,
+                    c + i * count * ldc, ldc, n, low, high, zero, flip,
                 )  # fmt: skip
             u += 2
 

@@ -22,10 +22,12 @@ pytestmark = pytest.mark.slow  # not in make quick
 
 WIDTHS = (4, 8, 16)
 LEVEL = {"any": frozenset(), "host": HOST}
+ENDINGS = (requant_tiles.Bounded, requant_tiles.Real)
+ROW = {ending: gemm_dot4.row_tile(ending) for ending in ENDINGS}  # of any number of units
 GEMM = {
-    (rows, units, ending): gemm_dot4.dot4_tile(rows, units, ending)
-    for rows, units in ((6, 2), (5, 1), (1, 2), (1, 1))
-    for ending in (requant_tiles.Bounded, requant_tiles.Real)
+    (rows, units, ending): gemm_dot4.dot4_tile(rows, units, ending) if rows > 1 else ROW[ending]
+    for rows, units in ((6, 2), (5, 1), (1, 7), (1, 1))
+    for ending in ENDINGS
 }
 
 
@@ -138,7 +140,7 @@ def test_tile(lanes, level, key):
     for seed in range(12):
         rng = np.random.default_rng(seed)
         runs, quads, n = int(rng.integers(1, 4)), int(rng.integers(1, 8)), lanes * units
-        columns = n if units == 2 or seed % 3 else int(rng.integers(1, lanes + 1))
+        columns = n if units > 1 or seed % 3 else int(rng.integers(1, lanes + 1))
         k = 4 * quads
         a = rng.integers(0, 256, (rows + 3, 80)).astype(np.uint8)
         offsets = rng.choice(3 * 80, runs, replace=False).astype(np.int64)
@@ -166,10 +168,9 @@ def test_tile(lanes, level, key):
             scaled = fixedpoint.scale_by_real(acc, real)
         packed = b.reshape(-1, 4, units, lanes).transpose(2, 0, 3, 1).astype(np.int8).copy()
         c = np.full((rows, n + 5), 99, np.uint8)
-        call(
-            GEMM[key], lanes, LEVEL[level], a, 80, offsets, runs, quads, packed, table,
-            c, n + 5, lanes, columns, low, high, zero, flip,
-        )  # fmt: skip
+        steps = (n + 5, lanes, columns) if rows > 1 else (0, units, n - lanes, min(columns, lanes))
+        given = (a, *[80][: rows - 1], offsets, runs, quads, packed, table, c, *steps)
+        call(GEMM[key], lanes, LEVEL[level], *given, low, high, zero, flip)
         want = (
             np.clip(scaled.astype(np.int64) + zero, low, high).astype(np.int8).view(np.uint8) ^ flip
         )
