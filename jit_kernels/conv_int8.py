@@ -10,12 +10,11 @@ import numpy as np
 from ..ir import Array, QuantParams, TensorType
 from ..quant.activation import activation_range
 from ..quant.dialects import conv_multipliers, real_multipliers, requantization
-from ..refimpl.matmul import fully_connected
 from .conv import rows_of_a_block, shifted
 from .gemm import PANEL, ROWS
 from .gemm_int8 import WORDS, fixed_table, pack_pairs, real_block, real_table, twice_block
 from .kernel import I64, OK, S16, S32, S64, U8, kernel, share
-from .lowering import CPU, Lowering, Site, Step
+from .lowering import Site, Step
 from .patches import SLACK, gather, geometry, widen_bytes
 
 
@@ -265,8 +264,3 @@ def lower_q8_fully_connected(site: Site) -> list[Step]:
         (x, weights, table, y, scratch, m, k, n, block, narrow, *byte_code(x.type), *end),
     )
     return [*packing, step]
-
-
-CPU.of((fully_connected, "s8"), (fully_connected, "u8"))(
-    (Lowering(lower_q8_fully_connected, quantized("real")),)
-)

@@ -72,6 +72,14 @@ class Emitter:
         """Return a product of 64-bit integers."""
         return self.b.mul(self.const(a), self.const(b))
 
+    def opaque(self, x: Value) -> Value:
+        """Return an integer that the compiler knows nothing about: it cannot derive one address from the other.
+
+        Left alone, it makes the rows of a tile a chain of additions that each load waits for.
+        """
+        kind = self.ir.FunctionType(x.type, [x.type])
+        return self.b.asm(kind, "", "=r,0", [x], False)
+
     def pointer(self, address: Value, offset: Value = 0) -> Value:
         """Return the pointer to `offset` bytes behind an address (or behind a pointer)."""
         byte = self.element("s8").as_pointer()
@@ -133,10 +141,11 @@ class Emitter:
         return self.call(intrinsic, kind, self._at(address, offset, kind), align, mask, none)
 
     def store_some(self, x: Value, mask: Value, address: Value, offset: Value = 0) -> None:
-        """Store the 32-bit elements that `mask` has."""
-        letter = "i" if x.type.element == self.element("s32") else "f"
-        align = self.ir.Constant(self.element("s32"), 4)
-        intrinsic = f"llvm.masked.store.v{x.type.count}{letter}32.p0"
+        """Store the elements that `mask` has."""
+        size = self.bytes(x.type.element)
+        letter = "i" if hasattr(x.type.element, "width") else "f"
+        align = self.ir.Constant(self.element("s32"), size)
+        intrinsic = f"llvm.masked.store.v{x.type.count}{letter}{8 * size}.p0"
         at = self._at(address, offset, x.type)
         self.call(intrinsic, self.ir.VoidType(), x, at, align, mask)
 
