@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..ir import Array
 from .conv_int8 import byte_code, conv_table, ending, quants
-from .depthwise import (
-    GROUP,
-    groups_of,
-    narrow_widths,
-    offsets,
-    side_by_side,
-    store_word,
-    taps_at,
-    widths,
-)
+from .depthwise import offsets, store_word, taps_at, widths
 from .gemm_int8 import Requantizer
-from .kernel import I64, OK, S64, kernel, share
+from .kernel import I64, OK, S64, inlined, kernel, share
 from .lowering import Operand, Site, Step
 from .patches import geometry, inner, runs
 from .simd import Tile, Value, Vectors, tile
+
+GROUP = 4  # windows side by side whose sums are made together
+
+
+def narrow_widths(lanes: int) -> tuple[int, ...]:
+    """Return those for windows side by side."""
+    return (lanes, 4) if lanes > 4 else (4,)
+
+
+def groups_of(v: Vectors, count: Value, size: int, do: Callable[[Value, int], None]) -> None:
+    """Call `do(first, size)` for whole groups of `count` things, and `do(first, 1)` for the rest."""
+    groups = v.b.sdiv(count, v.const(size))
+    v.carry(groups, [], lambda i: do(v.mul(i, size), size) or [])  # type: ignore[func-returns-value]
+    done = v.mul(groups, size)
+    v.carry(v.b.sub(count, done), [], lambda i: do(v.add(done, i), 1) or [])  # type: ignore[func-returns-value]
+
+
+@inlined
+def side_by_side(g):  # type: ignore[no-untyped-def]
+    """Return the stride, 1 or 2, where windows of 3 x 3 can be made in groups; else 0."""
+    fits = g[3] == 3 and g[4] == 3 and g[10] == 1 and g[6] <= 2 and g[2] >= 4
+    return g[6] if fits else 0
 
 
 @tile("q8_depthwise_place")

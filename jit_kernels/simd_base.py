@@ -90,6 +90,16 @@ class Emitter:
             else self.b.gep(base, [self.const(offset)])
         )
 
+    def opaque(self, address: Value) -> Value:
+        """Return a pointer of which the compiler does not see how it came about.
+
+        Where a loop reads many places at distances known at run time only, LLVM would else carry a pointer to
+        each from round to round, more than there are registers.
+        """
+        x = self.pointer(address)
+        kind = self.ir.FunctionType(x.type, [x.type])
+        return self.b.asm(kind, "", "=r,0", [x], side_effect=False)
+
     def _at(self, address: Value, offset: Value, kind: Any) -> Value:
         return self.b.bitcast(self.pointer(address, offset), kind.as_pointer())
 
@@ -158,6 +168,32 @@ class Emitter:
     def when(self, condition: Value) -> Any:
         """Write what is done only where `condition` holds: `with v.when(c): ...`."""
         return self.b.if_then(condition)
+
+    def least(self, a: Value, b: Value) -> Value:
+        """Return the smaller of two 64-bit integers."""
+        return self.b.select(self.b.icmp_signed("<", a, b), a, b)
+
+    def between(self, x: Value, low: Value, high: Value) -> Value:
+        """Return whether low <= x < high, of 64-bit integers."""
+        x = self.const(x)
+        return self.b.and_(self.b.icmp_signed(">=", x, low), self.b.icmp_signed("<", x, high))
+
+    def maybe(
+        self, condition: Value, values: Sequence[Value], body: Callable[..., Sequence[Value]]
+    ) -> list[Value]:
+        """Run `values = body(*values)` where `condition` holds, and leave them as they are elsewhere."""
+        before = self.b.block
+        some, after = self.b.append_basic_block("some"), self.b.append_basic_block("rest")
+        self.b.cbranch(condition, some, after)
+        self.b.position_at_end(some)
+        new, end = list(body(*values)), self.b.block
+        self.b.branch(after)
+        self.b.position_at_end(after)
+        result = [self.b.phi(x.type) for x in values]
+        for phi, x, y in zip(result, values, new, strict=True):
+            phi.add_incoming(x, before)
+            phi.add_incoming(y, end)
+        return result
 
     def carry(
         self, count: Value, values: Sequence[Value], body: Callable[..., Sequence[Value]]
