@@ -15,6 +15,8 @@ from .conv import limits, lower_f32_conv2d
 from .conv_dot4 import DOT4, lower_dot4_conv2d, takes_dot4
 from .conv_int8 import byte_code, ending, fixed_channels, lower_q8_conv2d, quantized
 from .depthwise import lower_f32_depthwise
+from .depthwise_dot4 import lower_dot4_depthwise
+from .depthwise_dot4 import takes_dot4 as takes_dot4_depthwise
 from .depthwise_f32 import fits as fits_tiles
 from .depthwise_f32 import lower_f32_depthwise_tiles
 from .depthwise_int8 import lower_q8_depthwise
@@ -357,6 +359,9 @@ CPU.of((conv2d, "s8"), (conv2d, "u8"))(
 )
 CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))(
     (
+        Lowering(
+            lower_dot4_depthwise, lambda s: _twice(s) and _single(s) and takes_dot4_depthwise(s)
+        ),
         Lowering(lower_q8_depthwise, lambda s: _twice(s) and _single(s) and _known(s)),
         Lowering(lower_q8_plain, _twice),
     )

@@ -18,19 +18,19 @@ BLOCK = 128  # channels that a tile goes through before the next one, about
 WIDTHS = tuple(n for n in (16, 8, 4) if n <= LANES)  # channels that are taken at a time
 
 
-def chunks(channels: int) -> list[tuple[int, int, int]]:
+def chunks(channels: int, widths: tuple[int, ...] = WIDTHS) -> list[tuple[int, int, int]]:
     """Return (first channel, channels, place in the packed weights) of each vector; the last may overlap.
 
-    >>> chunks(18)[-2:]
-    [(12, 4, 12), (14, 4, 16)]
+    >>> chunks(18, (8, 4))
+    [(0, 8, 0), (8, 8, 8), (14, 4, 16)]
     """
     found, done = [], 0
-    for width in WIDTHS:
+    for width in widths:
         while channels - done >= width:
             found.append((done, width, done))
             done += width
     if done < channels:
-        found.append((channels - WIDTHS[-1], WIDTHS[-1], done))
+        found.append((channels - widths[-1], widths[-1], done))
     return found
 
 
@@ -39,11 +39,16 @@ def blocks_of(channels: int) -> int:
     return max(1, round(channels / BLOCK))
 
 
-def each_chunk(v: Vectors, channels: Value, do: Callable[[Value, Value, int], None]) -> None:
+def each_chunk(
+    v: Vectors,
+    channels: Value,
+    do: Callable[[Value, Value, int], None],
+    widths: tuple[int, ...] = WIDTHS,
+) -> None:
     """Call `do(first channel, place in the packed weights, width)` for each vector of `chunks`."""
     done = v.const(0)
-    for width in WIDTHS:
-        over = width - 1 if width == WIDTHS[-1] else 0
+    for width in widths:
+        over = width - 1 if width == widths[-1] else 0
         rounds = v.b.sdiv(v.b.sub(v.add(channels, over), done), v.const(width))
         most = v.b.sub(channels, v.const(width))
 
@@ -51,7 +56,7 @@ def each_chunk(v: Vectors, channels: Value, do: Callable[[Value, Value, int], No
             i: Value, start: Value = done, width: int = width, most: Value = most
         ) -> list[Value]:
             place = v.add(start, v.mul(i, width))
-            do(v.least(place, most) if width == WIDTHS[-1] else place, place, width)
+            do(v.least(place, most) if width == widths[-1] else place, place, width)
             return []
 
         v.carry(rounds, [], body)
@@ -76,11 +81,45 @@ def within(size, start, step):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def part(channels, block, blocks):  # type: ignore[no-untyped-def]
-    """Return the first channel of a block and the number: whole vectors, the last block with what is left."""
-    vectors = channels // LANES
-    first, last = share(vectors, block, blocks)
-    return first * LANES, (channels if block == blocks - 1 else last * LANES) - first * LANES
+def bands_of(g, rows):  # type: ignore[no-untyped-def]
+    """Return how many bands of `rows` rows of windows there are at most in an image of a remainder."""
+    return up(up(g[11], g[9]), rows)
+
+
+@inlined
+def band(g, item, rows, stride, unit, blocks):  # type: ignore[no-untyped-def]
+    """Return what a piece of work is, of those that threads share: a band of `rows` rows and a block of channels.
+
+    First channel and number of them (whole units of `unit`; the last block has what is left); the first row of
+    the input and of the output, images one below the other; the rows of the input inside of the image, counted
+    from there in steps of the dilation (first, last + 1); and the rows of windows that there are.
+    """
+    height, channels, top, dy, oh = g[0], g[2], g[7], g[9], g[11]
+    bands = bands_of(g, rows)
+    rest, j = item // bands, item % bands * rows
+    rest, remainder = rest // dy, rest % dy
+    image, block = rest // blocks, rest % blocks
+    first, last = share(channels // unit, block, blocks)
+    c, end = first * unit, channels if block == blocks - 1 else last * unit
+    start = remainder * stride - top
+    low, high = within(height, start, dy)
+    m = j * stride
+    at, to = image * height + start + m * dy, image * oh + remainder + j * dy
+    return c, end - c, at, to, low - m, high - m, min(rows, up(oh - remainder, dy) - j)
+
+
+@inlined
+def line(g, remainder, k, stride):  # type: ignore[no-untyped-def]
+    """Return what a row of windows at every dilation-th place is.
+
+    The column of the first window; the number of windows; which columns are inside of the image, counted from there in
+    steps of the dilation (first, last + 1); and which windows are inside as a whole (first, last + 1).
+    """
+    start, columns = remainder * stride - g[8], up(g[12] - remainder, g[10])
+    low, high = within(g[1], start, g[10])
+    first = min(up(low, stride), columns)
+    last = max(first, min((high - k) // stride + 1, columns))
+    return start, columns, low, high, first, last
 
 
 def walk(k: int, stride: int, whole: Tile, column: Tile) -> Inlined:
@@ -95,49 +134,34 @@ def walk(k: int, stride: int, whole: Tile, column: Tile) -> Inlined:
 
     def loop(x, w, y, g, size, words, blocks, end, tid, threads):  # type: ignore[no-untyped-def]
         """Threads share the bands of rows and the blocks of channels; a channel has `words` bytes of weights."""
-        height, width, channels = g[0], g[1], g[2]
-        top, left, dy, dx, oh, ow = g[7], g[8], g[9], g[10], g[11], g[12]
-        place, bands = channels * size, up(up(oh, dy), ROWS)
+        width, place, dy, dx, ow = g[1], g[2] * size, g[9], g[10], g[12]
         pitch, pitch_y, step = dy * width * place, dy * ow * place, dx * place
-        start, stop = share(g[14] * blocks * dy * bands, tid, threads)
+        start, stop = share(g[14] * blocks * dy * bands_of(g, ROWS), tid, threads)
         for item in range(start, stop):
-            rest, band = item // bands, item % bands
-            rest, ry = rest // dy, rest % dy
-            image, block = rest // blocks, rest % blocks
-            c, count = part(channels, block, blocks)
-            # Row m of the image of this remainder is row ty + m dy of the whole.
-            ty, m = ry * stride - top, band * ROWS * stride
-            low, high = within(height, ty, dy)
-            rows = min(ROWS, up(oh - ry, dy) - band * ROWS)
+            c, count, at, to, low, high, rows = band(g, item, ROWS, stride, LANES, blocks)
             weights = w + c * words
-            source = x + (image * height + ty + m * dy) * width * place + c * size
-            target = y + (image * oh + ry + band * ROWS * dy) * ow * place + c * size
-            for rx in range(dx if rows > 0 else 0):
-                tx, columns = rx * stride - left, up(ow - rx, dx)
-                left_end, right_end = within(width, tx, dx)
-                first = min(up(left_end, stride), columns)
-                last = max(first, min((right_end - k) // stride + 1, columns))
+            source, target = x + at * width * place + c * size, y + to * ow * place + c * size
+            for remainder in range(dx if rows > 0 else 0):
+                x0, columns, least, most, first, last = line(g, remainder, k, stride)
                 i = 0
                 while i < columns:
                     tiles = (last - i) // COLUMNS if first <= i else 0
-                    if tiles == 0 and i < last - 1 and last - first >= COLUMNS and i >= first:
-                        i, tiles = (
-                            last - COLUMNS,
-                            1,
-                        )  # overlaps the tile before, with the same results
-                    here = source + (tx + i * stride * dx) * place
-                    there = target + (rx + i * dx) * place
+                    if tiles == 0 and first <= i < last - 1 and last - first >= COLUMNS:
+                        # Overlaps the tile before, with the same results.
+                        i, tiles = last - COLUMNS, 1
+                    here = source + (x0 + i * stride * dx) * place
+                    there = target + (remainder + i * dx) * place
                     if tiles > 0:
                         whole(
                             here, weights, there, pitch, pitch_y, step, count,
-                            low - m, high - m, rows, tiles, *end,
+                            low, high, rows, tiles, *end,
                         )  # fmt: skip
                         i += tiles * COLUMNS
                     else:
-                        some, most = left_end - i * stride, right_end - i * stride
+                        inside = max(0, least - i * stride), min(k, most - i * stride)
                         column(
                             here, weights, there, pitch, pitch_y, step, count,
-                            low - m, high - m, rows, max(0, some), min(k, most), *end,
+                            low, high, rows, *inside, *end,
                         )  # fmt: skip
                         i += 1
 

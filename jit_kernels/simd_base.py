@@ -90,16 +90,6 @@ class Emitter:
             else self.b.gep(base, [self.const(offset)])
         )
 
-    def opaque(self, address: Value) -> Value:
-        """Return a pointer of which the compiler does not see how it came about.
-
-        Where a loop reads many places at distances known at run time only, LLVM would else carry a pointer to
-        each from round to round, more than there are registers.
-        """
-        x = self.pointer(address)
-        kind = self.ir.FunctionType(x.type, [x.type])
-        return self.b.asm(kind, "", "=r,0", [x], side_effect=False)
-
     def _at(self, address: Value, offset: Value, kind: Any) -> Value:
         return self.b.bitcast(self.pointer(address, offset), kind.as_pointer())
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from litegold.conformance.case import Case
 from litegold.conformance.judge import judge_case
+from litegold.ir import QuantParams
 from litegold.jit_kernels import depthwise_f32
 from litegold.jit_kernels.depthwise_walk import blocks_of, chunks
 from litegold.refimpl.conv import depthwise_conv2d
@@ -94,3 +95,57 @@ def test_weights_are_packed_by_vector():
     packed = depthwise_f32.pack(w, bias).reshape(2, 10, 4)
     assert packed[:, 0].tolist() == [[-1, -2, -3, -4], [-3, -4, -5, -6]]
     assert np.array_equal(packed[1, 1:], w[:, 2:])
+
+
+BYTES = {"s8": np.int8, "u8": np.uint8}
+
+
+def quantized_case(form, shape, rng, activation):
+    n, rows, columns, channels, k, attributes = shape
+    dtype = BYTES[form]
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max + 1
+    x = rng.integers(low, high, (n, rows, columns, channels)).astype(dtype)
+    w = rng.integers(-127 if form == "s8" else 0, high, (1, k, k, channels)).astype(dtype)
+    bias = rng.integers(-3000, 3000, channels).astype(np.int32)
+    scales = 2.0 ** rng.uniform(-9, -5, channels) if form == "s8" else [2.0 ** rng.uniform(-9, -5)]
+    scales = tuple(np.float32(scales).tolist())
+    zero = 0 if form == "s8" else int(rng.integers(0, 256))
+    sw = QuantParams(scales, (zero,) * len(scales), 3 if len(scales) > 1 else None)
+    sx = QuantParams((float(np.float32(rng.uniform(0.01, 0.1))),), (int(rng.integers(low, high)),))
+    target = float(np.float32(sx.scale[0] * max(scales) * 2.0 ** rng.integers(4, 9)))
+    sy = QuantParams((target,), (int(rng.integers(low, high)),))
+    sb = QuantParams(
+        tuple((np.float32(sx.scale[0]) * np.float32(scales)).tolist()), (0,) * len(scales), 0
+    )
+    sb = sb if len(scales) > 1 else QuantParams(sb.scale, sb.zero_point)
+    return Case(
+        depthwise_conv2d,
+        (x, w, bias),
+        {**attributes, "activation": activation},
+        (sx, sw, sb),
+        (x.dtype,),
+        (sy,),
+        constant=frozenset((1, 2)),
+    )
+
+
+@pytest.mark.parametrize("form", ["s8", "u8"])
+@MANY
+@given(
+    shape=geometries(), seed=st.integers(0, 2**32 - 1), activation=st.sampled_from(("none", "relu"))
+)
+def test_integer_tiles(form, shape, seed, activation):
+    if shape[3] < 8:
+        shape = (*shape[:3], shape[3] + 8, *shape[4:])
+    case = quantized_case(form, shape, np.random.default_rng(seed), activation)
+    (used,) = kernels(case)
+    assert used.startswith(f"q8_depthwise_{shape[4]}x{shape[4]}") or form == "u8"
+    assert_right(case)
+
+
+@pytest.mark.parametrize("channels", [8, 16, 32, 64])
+@pytest.mark.parametrize("columns", [3, 7, 8, 9, 10, 34, 67])
+def test_channels_of_several_places_in_a_vector(channels, columns):
+    attributes = {"stride": (1, 1), "pad": (1, 1, 1, 1), "dilation": (1, 1)}
+    shape = (2, 5, columns, channels, 3, attributes)
+    assert_right(quantized_case("s8", shape, np.random.default_rng(channels * columns), "none"))
