@@ -156,12 +156,12 @@ def factors(site: Site) -> Factors | None:
         return None
     bias = np.zeros(len(value)) if b is None or b.value is None else b.value
     flat, zero = value.reshape(len(value), -1), operand_code(x.type)[1]
-    spread = np.abs(flat).sum(axis=1, dtype=np.int64) * _widest(zero)
+    spread = np.abs(flat).sum(axis=1, dtype=np.int64) * widest(zero)
     moved = -zero * flat.sum(axis=1, dtype=np.int64)
     return Factors(value.astype(np.int8), bias.astype(np.int64), spread, moved)
 
 
-def _widest(zero: int) -> int:
+def widest(zero: int) -> int:
     """Return the largest absolute value of an operand less its zero point."""
     low = -128 if signed_bytes(HOST) else 0
     return max(zero - low, low + 255 - zero)

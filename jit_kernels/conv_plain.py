@@ -15,6 +15,10 @@ from .conv import limits, lower_f32_conv2d
 from .conv_dot4 import DOT4, lower_dot4_conv2d, takes_dot4
 from .conv_int8 import byte_code, ending, fixed_channels, lower_q8_conv2d, quantized
 from .depthwise import lower_f32_depthwise
+from .depthwise_dot4 import lower_dot4_depthwise
+from .depthwise_dot4 import takes_dot4 as takes_dot4_depthwise
+from .depthwise_f32 import fits as fits_tiles
+from .depthwise_f32 import lower_f32_depthwise_tiles
 from .depthwise_int8 import lower_q8_depthwise
 from .kernel import F32, F64, I64, OK, S32, S64, U8, inlined, kernel, share
 from .lowering import CPU, Lowering, Site, Step, lowers
@@ -343,6 +347,7 @@ CPU.of((conv2d, "f32"))(
 )
 CPU.of((depthwise_conv2d, "f32"))(
     (
+        Lowering(lower_f32_depthwise_tiles, lambda s: _single(s) and fits_tiles(s)),
         Lowering(lower_f32_depthwise, lambda s: _single(s) and _padding_is_harmless(s)),
         Lowering(lower_f32_plain),
     )
@@ -357,6 +362,9 @@ CPU.of((conv2d, "s8"), (conv2d, "u8"))(
 )
 CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))(
     (
+        Lowering(
+            lower_dot4_depthwise, lambda s: _twice(s) and _single(s) and takes_dot4_depthwise(s)
+        ),
         Lowering(lower_q8_depthwise, lambda s: _twice(s) and _single(s) and _known(s)),
         Lowering(lower_q8_plain, _twice),
     )

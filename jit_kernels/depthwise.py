@@ -1,12 +1,10 @@
-"""Depthwise convolution in float32: a vector is channels of one place, which lie one after the other.
+"""Depthwise convolution in float32 of any window: a vector is channels of one place, which lie one after the other.
 
 A list of offsets says where the elements of a window are: the same list for all windows inside of the image,
 one made on the spot for those over its edge, where a place outside is a row of zeros.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
@@ -15,27 +13,12 @@ from .conv import limits
 from .kernel import F64, I64, OK, S64, inlined, kernel, share
 from .lowering import Site, Step
 from .patches import geometry, inner, runs
-from .simd import Tile, Value, Vectors, tile
-
-GROUP = 4  # windows side by side whose sums are made together
+from .simd import Value, Vectors, tile
 
 
 def widths(lanes: int) -> tuple[int, ...]:
     """Return the numbers of channels that are taken at a time."""
     return (4 * lanes, lanes, 4) if lanes > 4 else (16, 4)
-
-
-def narrow_widths(lanes: int) -> tuple[int, ...]:
-    """Return those for windows side by side."""
-    return (lanes, 4) if lanes > 4 else (4,)
-
-
-def groups_of(v: Vectors, count: Value, size: int, do: Callable[[Value, int], None]) -> None:
-    """Call `do(first, size)` for whole groups of `count` things, and `do(first, 1)` for the rest."""
-    groups = v.b.sdiv(count, v.const(size))
-    v.carry(groups, [], lambda i: do(v.mul(i, size), size) or [])  # type: ignore[func-returns-value]
-    done = v.mul(groups, size)
-    v.carry(v.b.sub(count, done), [], lambda i: do(v.add(done, i), 1) or [])  # type: ignore[func-returns-value]
 
 
 @tile("f32_depthwise_place")
@@ -61,47 +44,6 @@ def f32_place(
     runs(v, channels, widths(v.lanes), do)
 
 
-def _three(stride: int) -> Tile:
-    @tile(f"f32_depthwise_3x3_{stride}")
-    def places(
-        v: Vectors, x: I64, pitch: I64, w: I64, bias: I64, y: I64, channels: I64, count: I64,
-        low: F64, high: F64,
-    ) -> None:  # fmt: skip
-        """A run of `count` windows of 3 x 3 inside of the image, `pitch` bytes from row to row."""
-        lo, hi = v.narrow(low, "f32"), v.narrow(high, "f32")
-        place = v.mul(channels, 4)
-
-        def do(c: Value, width: int) -> None:
-            at = v.mul(c, 4)
-            weights = [v.load("f32", w, v.add(at, v.mul(place, t)), width) for t in range(9)]
-            start = v.load("f32", bias, at, width)
-            least, most = v.splat(lo, width), v.splat(hi, width)
-
-            def some(first: Value, many: int) -> None:
-                acc = [start] * many
-                source = v.pointer(x, v.add(at, v.mul(first, v.mul(place, stride))))
-                for row in range(3):
-                    line = v.pointer(source, v.mul(pitch, row))
-                    for column in range((many - 1) * stride + 3):
-                        here = v.load("f32", line, v.mul(place, column), width)
-                        for i in range(many):
-                            if 0 <= column - i * stride < 3:
-                                tap = weights[3 * row + column - i * stride]
-                                acc[i] = v.fma(here, tap, acc[i])
-                to = v.pointer(y, v.add(at, v.mul(first, place)))
-                for i, total in enumerate(acc):
-                    v.store(v.clamp(total, least, most), to, v.mul(place, i))
-
-            groups_of(v, count, GROUP, some)
-
-        runs(v, channels, narrow_widths(v.lanes), do, short=False)
-
-    return places
-
-
-three_1, three_2 = _three(1), _three(2)
-
-
 @tile("store_word", inline=True)
 def store_word(v: Vectors, to: I64, value: I64) -> None:
     """Write a 64-bit integer to an address."""
@@ -118,13 +60,6 @@ def taps_at(to, g, y0, x0, here, zeros, size):  # type: ignore[no-untyped-def]
             inside = 0 <= y < height and 0 <= x < width
             at = (p * dy * width + q * dx) * channels * size if inside else zeros - here
             store_word(to + 8 * (p * kx + q), at)
-
-
-@inlined
-def side_by_side(g):  # type: ignore[no-untyped-def]
-    """Return the stride, 1 or 2, where windows of 3 x 3 can be made in groups; else 0."""
-    fits = g[3] == 3 and g[4] == 3 and g[10] == 1 and g[6] <= 2 and g[2] >= 4
-    return g[6] if fits else 0
 
 
 @kernel
@@ -148,31 +83,21 @@ def f32_depthwise(
     sy, sx, top, left, dy, dx, oh, ow = g[5], g[6], g[7], g[8], g[9], g[10], g[11], g[12]
     taps = ky * kx
     mine = edge + tid * 8 * taps
-    pitch, three = dy * width * channels * 4, side_by_side(g)
     first, last = inner(width, -left, sx, (kx - 1) * dx + 1, ow)
     start, stop = share(images * oh, tid, threads)
     for line in range(start, stop):
         image = line // oh
         y0 = (line - image * oh) * sy - top
         whole = y0 >= 0 and y0 + (ky - 1) * dy < height
-        ox = 0
-        while ox < ow:
+        for ox in range(ow):
             x0 = ox * sx - left
             here = x + ((image * height + y0) * width + x0) * channels * 4
             to = y + (line * ow + ox) * channels * 4
-            count = 1
             if not whole or ox < first or ox >= last:
                 taps_at(mine, g, y0, x0, here, zeros, 4)
                 f32_place(here, mine, taps, w, bias, to, channels, low, high)
-            elif three == 1:
-                count = last - ox
-                three_1(here, pitch, w, bias, to, channels, count, low, high)
-            elif three == 2:
-                count = last - ox
-                three_2(here, pitch, w, bias, to, channels, count, low, high)
             else:
                 f32_place(here, inside, taps, w, bias, to, channels, low, high)
-            ox += count
     return OK
 
 

@@ -1,4 +1,4 @@
-"""Depthwise convolution on int8 and uint8 tensors: the taps of a window two by two, requantization fused."""
+"""Depthwise convolution on int8 and uint8 tensors of any window: its taps two by two, requantization fused."""
 
 from __future__ import annotations
 
@@ -6,21 +6,12 @@ import numpy as np
 
 from ..ir import Array
 from .conv_int8 import byte_code, conv_table, ending, quants
-from .depthwise import (
-    GROUP,
-    groups_of,
-    narrow_widths,
-    offsets,
-    side_by_side,
-    store_word,
-    taps_at,
-    widths,
-)
+from .depthwise import offsets, store_word, taps_at, widths
 from .gemm_int8 import Requantizer
 from .kernel import I64, OK, S64, kernel, share
-from .lowering import Operand, Site, Step
+from .lowering import Site, Step
 from .patches import geometry, inner, runs
-from .simd import Tile, Value, Vectors, tile
+from .simd import Value, Vectors, tile
 
 
 @tile("q8_depthwise_place")
@@ -61,67 +52,11 @@ def q8_place(
     runs(v, channels, widths(v.lanes), do)
 
 
-def _three(stride: int) -> Tile:
-    @tile(f"q8_depthwise_3x3_{stride}")
-    def places(
-        v: Vectors, x: I64, pitch: I64, w: I64, table: I64, y: I64, channels: I64, count: I64,
-        flip: I64, low: I64, high: I64, zero: I64,
-    ) -> None:  # fmt: skip
-        """A run of `count` windows of 3 x 3 inside of the image; bytes are not less the zero point here.
-
-        A row of a window is two pairs: its first two elements, and the third with one of weight zero. A pair
-        serves two windows.
-        """
-        mask = v.narrow(flip, "s8")
-        requantize = Requantizer(v, "twice", low, high, zero)
-        row_bytes = v.mul(channels, 4)
-
-        def do(c: Value, width: int) -> None:
-            at = v.mul(c, 4)
-            taps = [v.load("s16", w, v.add(at, v.mul(row_bytes, t)), 2 * width) for t in range(6)]
-            start = v.load("s32", table, at, width)
-            constants = requantize.constants(table, at, row_bytes, width)
-            order = [i // 2 + width * (i % 2) for i in range(2 * width)]
-            flips = v.splat(mask, width)
-
-            def some(first: Value, many: int) -> None:
-                acc = [start] * many
-                source = v.pointer(x, v.add(c, v.mul(first, v.mul(channels, stride))))
-                columns = (many - 1) * stride + 3
-                for row in range(3):
-                    line = v.pointer(source, v.mul(pitch, row))
-                    bytes_ = [
-                        v.b.xor(v.load("s8", line, v.mul(channels, j), width), flips)
-                        for j in range(columns)
-                    ]
-                    for j in range(0, columns, stride):
-                        pair = v.shuffle(bytes_[j], bytes_[min(j + 1, columns - 1)], order)
-                        pair = v.widen(pair, "s16", signed=False)
-                        for i in range(many):
-                            if j - i * stride in (0, 2):
-                                tap = taps[2 * row + (j - i * stride) // 2]
-                                acc[i] = v.dot2_s16(acc[i], pair, tap)
-                to = v.pointer(y, v.add(c, v.mul(first, channels)))
-                for i, total in enumerate(acc):
-                    v.store(requantize(total, constants), to, v.mul(channels, i))
-
-            groups_of(v, count, GROUP, some)
-
-        runs(v, channels, narrow_widths(v.lanes), do, short=False)
-
-    return places
-
-
-three_1, three_2 = _three(1), _three(2)
-
-
 @kernel
 def q8_depthwise(
     x: I64,
     w: I64,
     table: I64,
-    w3: I64,
-    table3: I64,
     y: I64,
     g: S64,
     zeros: I64,
@@ -141,7 +76,6 @@ def q8_depthwise(
     sy, sx, top, left, dy, dx, oh, ow = g[5], g[6], g[7], g[8], g[9], g[10], g[11], g[12]
     taps = ky * kx
     pairs = (taps + 1) // 2
-    pitch, three = dy * width * channels, side_by_side(g)
     mine = edge + tid * 16 * pairs
     # The partner of a last single tap has weight zero, wherever it is.
     store_word(mine + 8 * (2 * pairs - 1), 0)
@@ -151,27 +85,17 @@ def q8_depthwise(
         image = line // oh
         y0 = (line - image * oh) * sy - top
         whole = y0 >= 0 and y0 + (ky - 1) * dy < height
-        ox = 0
-        while ox < ow:
+        for ox in range(ow):
             x0 = ox * sx - left
             here = x + ((image * height + y0) * width + x0) * channels
             to = y + (line * ow + ox) * channels
-            count, use = 1, inside
-            edged = not whole or ox < first or ox >= last
-            if not edged and three > 0:
-                count = last - ox
-                if three == 1:
-                    three_1(here, pitch, w3, table3, to, channels, count, flip, low, high, y_zero)
-                else:
-                    three_2(here, pitch, w3, table3, to, channels, count, flip, low, high, y_zero)
-            else:
-                if edged:
-                    use = mine
-                    taps_at(mine, g, y0, x0, here, zeros, 1)
-                    if taps % 2 == 1:
-                        store_word(mine + 8 * taps, zeros - here)
-                q8_place(here, use, pairs, w, table, to, channels, flip, x_zero, low, high, y_zero)
-            ox += count
+            use = inside
+            if not whole or ox < first or ox >= last:
+                use = mine
+                taps_at(mine, g, y0, x0, here, zeros, 1)
+                if taps % 2 == 1:
+                    store_word(mine + 8 * taps, zeros - here)
+            q8_place(here, use, pairs, w, table, to, channels, flip, x_zero, low, high, y_zero)
     return OK
 
 
@@ -184,19 +108,6 @@ def pack_taps(w: Array) -> Array:
     padded = np.zeros((-(-len(w) // 2) * 2, w.shape[1]), np.int16)
     padded[: len(w)] = w
     return np.ascontiguousarray(padded.reshape(-1, 2, w.shape[1]).swapaxes(1, 2))
-
-
-def _three_by_three(
-    site: Site, filters: Array, bias: Array, zero: int
-) -> tuple[Operand | None, ...]:
-    """Return what the tile for windows of 3 x 3 reads: pairs by row, and the zero point in the bias."""
-    if len(filters) != 9:
-        return None, None
-    rows = np.zeros((3, 4, filters.shape[1]), np.int16)
-    rows[:, :3] = filters.reshape(3, 3, -1)
-    moved = bias - zero * filters.astype(np.int64).sum(axis=0)
-    table = conv_table(site, moved.astype(np.int32))
-    return site.constant(pack_taps(rows.reshape(12, -1))), site.constant(table)
 
 
 def lower_q8_depthwise(site: Site) -> list[Step]:
@@ -215,7 +126,6 @@ def lower_q8_depthwise(site: Site) -> list[Step]:
         x,
         site.constant(pack_taps(filters.astype(np.int16))),
         site.constant(conv_table(site, bias)),
-        *_three_by_three(site, filters, bias, zero),
         y,
         site.constant(g),
         site.constant(np.full(channels, flip ^ zero, np.uint8)),

@@ -98,12 +98,15 @@ class Ending:
 
     def __call__(self, sums: list[Value], constants: list[list[Value]]) -> Value:
         """Requantize four vectors: bytes in their order."""
-        v = self.v
-        x = v.saturate_s8([self.scaled(x, c) for x, c in zip(sums, constants, strict=True)])
+        scaled = [self.scaled(x, c) for x, c in zip(sums, constants, strict=True)]
+        return self.clamped(self.v.saturate_s8(scaled))
+
+    def clamped(self, x: Value) -> Value:
+        """Return bytes within the bounds, flipped."""
         low, high, flip = self.ends
         for name, end in (("smax", low), ("smin", high)):
-            x = v.call(f"llvm.{name}.v{x.type.count}i8", x.type, x, end)
-        return v.b.xor(x, flip)
+            x = self.v.call(f"llvm.{name}.v{x.type.count}i8", x.type, x, end)
+        return self.v.b.xor(x, flip)
 
 
 class Bounded(Ending):

@@ -16,13 +16,14 @@ from typing import Any
 from .isa import HOST
 from .kernel import F64, Emitted
 from .simd_base import LANES, REGISTERS, Value
+from .simd_groups import GroupVectors
 from .simd_half import HalfVectors
 from .simd_int import IntegerVectors
 
 __all__ = ["LANES", "REGISTERS", "Tile", "Value", "Vectors", "tile"]
 
 
-class Vectors(IntegerVectors, HalfVectors):
+class Vectors(IntegerVectors, HalfVectors, GroupVectors):
     """Emits operations on vectors of `lanes` elements at the end of the function that is being written."""
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:

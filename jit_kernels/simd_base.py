@@ -179,6 +179,21 @@ class Emitter:
             phi.add_incoming(y, from_second)
         return chosen
 
+    def least(self, a: Value, b: Value) -> Value:
+        """Return the smaller of two 64-bit integers."""
+        return self.b.select(self.b.icmp_signed("<", a, b), a, b)
+
+    def between(self, x: Value, low: Value, high: Value) -> Value:
+        """Return whether low <= x < high, of 64-bit integers."""
+        x = self.const(x)
+        return self.b.and_(self.b.icmp_signed(">=", x, low), self.b.icmp_signed("<", x, high))
+
+    def maybe(
+        self, condition: Value, values: Sequence[Value], body: Callable[..., Sequence[Value]]
+    ) -> list[Value]:
+        """Run `values = body(*values)` where `condition` holds, and leave them as they are elsewhere."""
+        return self.either(condition, lambda: list(body(*values)), lambda: list(values))
+
     def carry(
         self, count: Value, values: Sequence[Value], body: Callable[..., Sequence[Value]]
     ) -> list[Value]:
