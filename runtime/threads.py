@@ -37,6 +37,15 @@ def aligned(nbytes: int) -> Array:
     return room[start : start + nbytes]
 
 
+def aligned_copy(value: Array) -> Array:
+    """Return a C-contiguous copy that starts at a multiple of 64; the array itself where it does so."""
+    if value.flags.c_contiguous and value.ctypes.data % ALIGNMENT == 0:
+        return value
+    room = aligned(value.nbytes).view(value.dtype).reshape(value.shape)
+    room[...] = value
+    return room
+
+
 class Crew:
     """`size - 1` parked threads and the caller: together they walk a plan. One plan at a time."""
 
