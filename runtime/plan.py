@@ -20,12 +20,12 @@ from ..ir import (
     ValueNeededError,
     format_of,
 )
-from ..jit_kernels.driver import MEET, SERIAL
 from ..jit_kernels.kernel import Kernel
 from ..jit_kernels.loading import addresses
 from ..jit_kernels.lowering import CPU, Operand, Step
 from .alias import Aliases, says_again
 from .arena import Place, check_memory, lower_bound, pack
+from .cost import WORTH, nanoseconds
 from .interpreter import attributes_of, evaluate, infer, lacking, located
 from .store import Packed, Store
 from .threads import aligned_copy
@@ -117,13 +117,28 @@ class Plan:
         """Bytes of all tensors that the steps read and write."""
         return sum(o.type.nbytes for p in self.steps for o in _operands(p.step))
 
+    def stages(self, split_from: int) -> NDArray[np.int64]:
+        """Return the stages of a walk by several threads: first step, the one after the last, whether it is shared.
+
+        A step is done by one thread if it must be, or if sharing does not pay: with `split_from` 0 it always does.
+        """
+        rows: list[list[int]] = []
+        for i, p in enumerate(self.steps):
+            alone = p.step.serial or (
+                split_from > 0 and nanoseconds(p.node, p.step, self.types) < WORTH
+            )
+            if alone and rows and not rows[-1][2]:
+                rows[-1][1] = i + 1
+            else:
+                rows.append([i, i + 1, not alone])
+        return np.array(rows, np.int64).reshape(-1, 3)
+
     @functools.cached_property
     def kernels(self) -> NDArray[np.int64]:
         """Addresses of the steps' kernels; the first look compiles those that are new to this machine."""
         return np.array(addresses([p.step.kernel for p in self.steps]), np.int64)
 
     def __post_init__(self) -> None:
-        self.flags = np.zeros(0, np.uint8)
         self.slots = np.zeros(0, np.int64)  # argument blocks, addresses in the arena as offsets
         self.starts = np.zeros(0, np.int64)  # of each step's block in `slots`
         self.in_arena = np.zeros(0, np.int64)  # slots that the arena's address is added to
@@ -335,7 +350,7 @@ def _unchanged(value: Array) -> Array:
 
 
 def _emit(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]], store: Store) -> None:
-    """Write flags and argument blocks."""
+    """Write argument blocks."""
     _constant_pool(plan, sites, store)
     slots, starts, in_arena = list[int](), list[int](), list[int]()
     for p in plan.steps:
@@ -356,14 +371,6 @@ def _emit(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]], store: Stor
             elif argument is not None:
                 real = np.array(argument, np.float64).view(np.int64)
                 slots[slot] = int(real) if kind == "F64" else int(argument)
-    serial = [p.step.serial for p in plan.steps]
-    plan.flags = np.array(
-        [
-            SERIAL * s | MEET * (not s or not following)
-            for s, following in zip(serial, [*serial[1:], False], strict=False)
-        ],
-        np.uint8,
-    )
     plan.slots = np.array(slots, np.int64)
     plan.starts = np.array(starts, np.int64)
     plan.in_arena = np.array(in_arena, np.int64)
