@@ -22,7 +22,6 @@ from litegold.ir import (
     UnsupportedError,
     require,
 )
-from litegold.jit_kernels import driver
 from litegold.jit_kernels.kernel import (
     F32,
     F64,
@@ -36,7 +35,6 @@ from litegold.jit_kernels.kernel import (
 from litegold.jit_kernels.lowering import CPU, Lowering, Site, Step
 from litegold.runtime import Session, interpret, make_plan
 from litegold.runtime import context as context_module
-from litegold.runtime import threads as threads_module
 from litegold.runtime.arena import Place, lower_bound, pack, round_up
 from litegold.runtime.profiler import profile
 
@@ -377,40 +375,3 @@ def test_the_profile_has_a_time_for_each_kernel_call(threads: int) -> None:
         assert all(0 < t.seconds < 1 for t in times)
         if size == sizes[1]:
             assert all(t.seconds > 1e-5 for t in times)
-
-
-def test_a_worker_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads_module.Crew, "_work", lambda crew, worker: None)
-    monkeypatch.setattr(context_module, "crew", lambda size: threads_module.Crew(size))
-    sizes = dict.fromkeys("xaby", F((50,)))
-    nodes = [
-        Node(plus, ("x", "x"), ("a",)),
-        Node(scaled, ("a",), ("b",)),
-        Node(plus, ("a", "b"), ("y",)),
-    ]
-    session = Session(graph_of(nodes, ["x"], ["y"], sizes), 2, split_from=0)
-    x = np.arange(50, dtype=np.float32)
-    for _ in range(3):
-        np.testing.assert_array_equal(session.run({"x": x})["y"], 6 * x)
-
-
-def test_what_a_late_worker_may_look_at_is_kept_until_it_is_gone() -> None:
-    crew = threads_module.Crew(2)
-    boxes = crew._words[driver.CREW_WORDS :].reshape(2, -1)
-    crew._hold(("first",))
-    boxes[1, driver.BUSY] = 1
-    crew._hold(("second",))
-    assert crew._held == [("first",), ("second",)]
-    boxes[1, driver.BUSY] = 0
-    crew._hold(("third",))
-    assert crew._held == [("third",)]
-
-
-def test_small_steps_in_a_row_are_one_stage_of_one_thread() -> None:
-    nodes = [Node(plus, (a, a), (b,)) for a, b in pairwise("xabcdy")]
-    graph = graph_of(nodes, ["x"], ["y"], {n: F((40,)) for n in "xabcdy"})
-    plan = make_plan(graph, {"x": F((40,))}, threads=2)
-    assert plan.stages(1).tolist() == [[0, 5, 0]]
-    assert plan.stages(0).tolist() == [[i, i + 1, 1] for i in range(5)]
-    large = replace(graph, tensors={n: F((40_000,)) for n in "xabcdy"})
-    assert make_plan(large, {"x": F((40_000,))}).stages(1)[:, 2].all()
