@@ -129,6 +129,11 @@ def shifted(operand: Operand, elements: int) -> Operand:
     return Operand(operand.name, operand.type, offset)
 
 
+def pack_filters(w: Array, first: int, n: int, k: int) -> Array:
+    """Pack n filters of k elements."""
+    return pack(w.reshape(-1, k)[first : first + n].T)
+
+
 def _weights(
     site: Site, w: Array | None, first: int, n: int, k: int
 ) -> tuple[list[Step], Any, Any]:
@@ -136,9 +141,9 @@ def _weights(
     filters, b = site.inputs[1], site.inputs[2] if len(site.inputs) > 2 else None
     assert filters is not None
     if filters.value is not None and (b is None or b.value is not None):
-        rows = filters.value.reshape(-1, k)[first : first + n]
         values = None if b is None or b.value is None else b.value[first : first + n]
-        return [], site.constant(pack(rows.T)), site.constant(pad_columns(values, n))
+        weights = site.packed(pack_filters, filters.value, first, n, k)
+        return [], weights, site.constant(pad_columns(values, n))
     columns = -(-n // PANEL) * PANEL
     packed, bias = site.scratch(4 * k * columns), site.scratch(4 * columns)
     source = None if b is None else shifted(b, first)

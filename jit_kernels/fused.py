@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, TensorType, UnsupportedError, format_of
+from ..ir import Array, Graph, Node, Op, TensorType, UnsupportedError, format_of
 from ..passes.chain import CHANNEL_AXIS, SCALING, Chain, read_chain
 from ..refimpl.binary import sub
 from ..refimpl.fused import fused
@@ -33,6 +33,9 @@ class _Part:
 
     def constant(self, value: Array) -> Operand:
         return self.whole.constant(value)
+
+    def packed(self, make: Callable[..., Array], *args: Any) -> Operand:
+        return self.whole.packed(make, *args)
 
     def scratch(self, nbytes: int) -> Operand:
         return self.whole.scratch(nbytes)
@@ -109,10 +112,10 @@ def _as_product(site: Site) -> _Part | None:
         return None
     inputs: list[Operand | None] = [None if n is None else places[n] for n in head.inputs]
     if chain.factors:
-        folded = fold_factors(chain, places)
+        folded = _fold(site, chain, places)
         if folded is None:
             return None
-        inputs[1:] = [site.constant(folded[0]), site.constant(folded[1])]
+        inputs[1:] = folded
         types = tuple(None if o is None else o.type for o in inputs)
         if head.op.output_types(types, dict(head.attributes))[0].shape != y.type.shape:
             return None
@@ -120,35 +123,56 @@ def _as_product(site: Site) -> _Part | None:
     return _Part(site, head, tuple(inputs), (y,), attributes, residual)
 
 
-def fold_factors(chain: Chain, places: Mapping[str, Operand | None]) -> tuple[Array, Array] | None:
-    """Return weights and bias that take in what scales and shifts the channels, computed in float64, rounded once.
-
-    None where a number is not finite, or so small that a rounding is no longer relative.
-    """
+def _fold(
+    site: Site, chain: Chain, places: Mapping[str, Operand | None]
+) -> list[Operand | None] | None:
+    """Return weights and bias that take the chain's factors in; None where they are not known, or cannot."""
     head = chain.head
-    operands = [None if n is None else places[n] for n in head.inputs[1:]]
-    w, b = (*operands, None)[:2]
-    if w is None or w.value is None or (b is not None and b.value is None):
+    constants = [None if n is None else places[n] for n in (*head.inputs[1:], None)[:2]]
+    values = [None if o is None else o.value for o in constants]
+    if any(o is not None and v is None for o, v in zip(constants, values, strict=True)):
         return None
-    axis = CHANNEL_AXIS[head.op]
-    channels = w.type.shape[axis]
-    scale, shift = np.ones(channels), np.zeros(channels)
-    if b is not None and b.value is not None:
-        shift += b.value
+    ops = tuple(node.op for node, _ in chain.factors)
+    factors = [o.value for _, name in chain.factors if (o := places[name]) is not None]
+    given = (CHANNEL_AXIS[head.op], ops, *values, *factors)
+    found = site.packed(folded_weights, *given), site.packed(folded_bias, *given)
+    return list(found) if all(o.type.size for o in found) else None
+
+
+def folded_weights(
+    axis: int, ops: Sequence[Op[..., Any]], w: Array, b: Array | None, *factors: Array
+) -> Array:
+    """Return `w` with its channels along `axis` scaled by the factors of `mul`."""
+    scale, _ = _scale_and_shift(w.shape[axis], ops, b, factors)
     with np.errstate(all="ignore"):
-        for node, name in chain.factors:
-            operand = places[name]
-            assert operand is not None and operand.value is not None
-            factor = operand.value.astype(np.float64).ravel()
-            if node.op in SCALING:
-                scale, shift = scale * factor, shift * factor
+        return _rounded(w * scale.reshape([-1 if i == axis else 1 for i in range(w.ndim)]))
+
+
+def folded_bias(
+    axis: int, ops: Sequence[Op[..., Any]], w: Array, b: Array | None, *factors: Array
+) -> Array:
+    """Return `b`, scaled and shifted by the factors in their order."""
+    return _rounded(_scale_and_shift(w.shape[axis], ops, b, factors)[1])
+
+
+def _scale_and_shift(
+    channels: int, ops: Sequence[Op[..., Any]], b: Array | None, factors: Sequence[Array]
+) -> tuple[Array, Array]:
+    scale = np.ones(channels)
+    shift = np.zeros(channels) if b is None else b.astype(np.float64)
+    with np.errstate(all="ignore"):
+        for op, factor in zip(ops, factors, strict=True):
+            real = factor.astype(np.float64).ravel()
+            if op in SCALING:
+                scale, shift = scale * real, shift * real
             else:
-                shift = shift - factor if node.op is sub else shift + factor
-        sizes = [1] * len(w.type.shape)
-        sizes[axis] = channels
-        exact = w.value * scale.reshape(sizes)
-        weights, bias = exact.astype(np.float32), shift.astype(np.float32)
-        fine = np.isfinite(weights).all() and np.isfinite(bias).all()
-        small = (np.abs(weights) < LEAST_NORMAL) & (weights != exact)
-        small_bias = (np.abs(bias) < LEAST_NORMAL) & (bias != shift)
-    return (weights, bias) if fine and not small.any() and not small_bias.any() else None
+                shift = shift - real if op is sub else shift + real
+    return scale, shift
+
+
+def _rounded(exact: Array) -> Array:
+    """Round float64 to float32; return no elements where one is not finite or its error not relative."""
+    with np.errstate(all="ignore"):
+        near = exact.astype(np.float32)
+    small = (np.abs(near) < LEAST_NORMAL) & (near != exact)
+    return near if np.isfinite(near).all() and not small.any() else near[..., :0]

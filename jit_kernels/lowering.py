@@ -61,6 +61,13 @@ class Site(Protocol):
     def constant(self, value: Array) -> Operand:
         """Keep an array (packed weights, a table) for as long as the plan lives; 64-byte aligned."""
 
+    def packed(self, make: Callable[..., Array], *args: Any) -> Operand:
+        """Keep `make(*args)`, made once for all plans of a session.
+
+        `make` is a function of a module. Arrays among `args` are constants and known by their identity; the rest
+        is hashed.
+        """
+
     def scratch(self, nbytes: int) -> Operand:
         """Reserve memory for this node alone; 64-byte aligned.
 

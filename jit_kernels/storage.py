@@ -7,7 +7,7 @@ moves elements without looking at them runs the kernels of 16-bit words in place
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,10 @@ class Recast:
         """Keep an array."""
         return self.inner.constant(value)
 
+    def packed(self, make: Callable[..., Array], *args: Any) -> Operand:
+        """Keep what is made of constants."""
+        return self.inner.packed(make, *args)
+
     def scratch(self, nbytes: int) -> Operand:
         """Reserve memory."""
         return self.inner.scratch(nbytes)
@@ -60,12 +64,16 @@ def _float32_room(site: Site, like: Operand) -> Operand:
     return Operand(room.name, replace(like.type, dtype=F32, value=None))
 
 
+def _as_float32(value: Array) -> Array:
+    return value.astype(F32)
+
+
 def _widened(site: Site, x: Operand | None, steps: list[Step]) -> Operand | None:
     """Return an input as float32, and add the step that makes it so, if it takes one."""
     if x is None or not _is_half(x):
         return x
     if x.value is not None:
-        kept = site.constant(x.value.astype(F32))
+        kept = site.packed(_as_float32, x.value)
         return Operand(kept.name, replace(x.type, dtype=F32, value=kept.value))
     wide = _float32_room(site, x)
     if x.type.size:

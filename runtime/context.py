@@ -35,17 +35,20 @@ class Context:
         self.slots[plan.in_arena] += address_of(self.arena)
         blocks = address_of(self.slots) + 8 * plan.starts
         self.times = np.zeros(2 * (len(plan.steps) + 1) if profile else 0, np.int64)
-        parallel = any(not flag & driver.SERIAL for flag in plan.flags)
-        worth = parallel and plan.traffic >= split_from
-        self.threads = min(plan.threads, usable_cores()) if worth else 1
+        stages = plan.stages(split_from)
+        worth = stages[:, 2].any() and plan.traffic >= split_from
+        fits = len(stages) <= driver.MOST_STAGES
+        self.threads = min(plan.threads, usable_cores(), driver.SHARES) if worth and fits else 1
         self._crew: Crew | None = crew(self.threads) if self.threads > 1 else None
-        sync = self._crew.sync(self.threads) if self._crew else 0
         job = [
-            *(address_of(a) if a.size else 0 for a in (plan.kernels, blocks, plan.flags)),
-            *(len(plan.steps), sync, address_of(self.times) if profile else 0),
+            *(address_of(a) if a.size else 0 for a in (plan.kernels, blocks)),
+            *(len(plan.steps), address_of(stages) if stages.size else 0, len(stages)),
+            self._crew.address if self._crew else 0,
+            *(address_of(self.times) if profile else 0, 0),
         ]
         self._job = np.array(job, np.int64)
-        self._blocks = blocks  # kept alive: the job points at them
+        # What a worker that comes late may still look at; not all of the plan.
+        self._owners = (plan.kernels, blocks, stages, self.times, self._job)
         self.walk = self._walk()
         self._bound = [n for n in plan.inputs if n in plan.patches]
         self._copied = [(n, self.view(n)) for n in plan.inputs if n in plan.places]
@@ -89,21 +92,16 @@ class Context:
 
     def _walk(self) -> Callable[[], int]:
         """Return a function that runs the kernels on what is in place, and returns what `driver.drive` returns."""
-        crew, threads = self._crew, self.threads
         # Made beforehand: turning Python's numbers into C's takes longer than a small plan.
-        job, first, one, all_of_them = map(ctypes.c_int64, (address_of(self._job), 0, 1, threads))
-        short = crew is None and self.plan.traffic < SHORT
+        job, first, one = map(ctypes.c_int64, (address_of(self._job), 0, 1))
+        short = self._crew is None and self.plan.traffic < SHORT
         alone = partial(callable_of(driver.drive, keeps_lock=short), job, first, one)
-        if crew is None:
+        if self._crew is None:
             return alone
-        together = partial(callable_of(driver.drive), job, first, all_of_them)
-        address = job.value
+        together = self._crew.runner(job.value, self._owners)
 
         def walk() -> int:
-            if not crew.try_hire():
-                return alone()
-            with crew:
-                crew.start(address, threads)
-                return together()
+            failure = together()
+            return alone() if failure is None else failure
 
         return walk

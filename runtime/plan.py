@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,14 +20,15 @@ from ..ir import (
     ValueNeededError,
     format_of,
 )
-from ..jit_kernels.driver import MEET, SERIAL
 from ..jit_kernels.kernel import Kernel
 from ..jit_kernels.loading import addresses
 from ..jit_kernels.lowering import CPU, Operand, Step
 from .alias import Aliases, says_again
 from .arena import Place, check_memory, lower_bound, pack
+from .cost import WORTH, nanoseconds
 from .interpreter import attributes_of, evaluate, infer, lacking, located
-from .threads import ALIGNMENT, aligned
+from .store import Packed, Store
+from .threads import aligned_copy
 
 BOUND_FROM = (
     1 << 14
@@ -46,15 +47,21 @@ class _Site:
     inputs: tuple[Operand | None, ...]
     outputs: tuple[Operand, ...]
     threads: int
+    store: Store
     constants: dict[str, Array] = field(default_factory=dict)
+    packs: list[Packed] = field(default_factory=list)
     scratches: dict[str, int] = field(default_factory=dict)
     prefix: str = ""
     residual: Operand | None = None
 
     def constant(self, value: Array) -> Operand:
         name = f"{self.prefix}constant{len(self.constants)}"
-        self.constants[name] = np.ascontiguousarray(value).reshape(np.shape(value))
+        self.constants[name] = np.asarray(value, order="C")
         return Operand(name, TensorType.of(self.constants[name]))
+
+    def packed(self, make: Callable[..., Array], *args: Any) -> Operand:
+        self.packs.append(self.store.get(make, *args))
+        return self.constant(self.packs[-1].array)
 
     def scratch(self, nbytes: int) -> Operand:
         name = f"{self.prefix}scratch{len(self.scratches)}"
@@ -100,7 +107,10 @@ class Plan:
     bound: tuple[str, ...] = ()
     arena_bytes: int = 0
     arena_bound: int = 0
-    pool: dict[str, Array] = field(default_factory=dict)  # packed constants, aligned
+    pool: dict[str, Array] = field(default_factory=dict)  # constants that kernels read, aligned
+    packs: list[Packed] = field(
+        default_factory=list
+    )  # those of them that the session's plans share
 
     @property
     def algorithms(self) -> dict[str, str]:
@@ -113,13 +123,28 @@ class Plan:
         """Bytes of all tensors that the steps read and write."""
         return sum(o.type.nbytes for p in self.steps for o in _operands(p.step))
 
+    def stages(self, split_from: int) -> NDArray[np.int64]:
+        """Return the stages of a walk by several threads: first step, the one after the last, whether it is shared.
+
+        A step is done by one thread if it must be, or if sharing does not pay: with `split_from` 0 it always does.
+        """
+        rows: list[list[int]] = []
+        for i, p in enumerate(self.steps):
+            alone = p.step.serial or (
+                split_from > 0 and nanoseconds(p.node, p.step, self.types) < WORTH
+            )
+            if alone and rows and not rows[-1][2]:
+                rows[-1][1] = i + 1
+            else:
+                rows.append([i, i + 1, not alone])
+        return np.array(rows, np.int64).reshape(-1, 3)
+
     @functools.cached_property
     def kernels(self) -> NDArray[np.int64]:
         """Addresses of the steps' kernels; the first look compiles those that are new to this machine."""
         return np.array(addresses([p.step.kernel for p in self.steps]), np.int64)
 
     def __post_init__(self) -> None:
-        self.flags = np.zeros(0, np.uint8)
         self.slots = np.zeros(0, np.int64)  # argument blocks, addresses in the arena as offsets
         self.starts = np.zeros(0, np.int64)  # of each step's block in `slots`
         self.in_arena = np.zeros(0, np.int64)  # slots that the arena's address is added to
@@ -175,13 +200,16 @@ def make_plan(
     reuse: bool = True,
     fold: bool = True,
     volatile: frozenset[str] = frozenset(),
+    store: Store | None = None,
 ) -> Plan:
     """Compile `graph` for inputs of the types in `fed`, which may carry values.
 
     Nodes whose inputs are all known are folded by the reference; where that depends on a `volatile` constant
     or a fed value, which the next run may change, only small ones are. The first node that needs a value which is
-    not known ends the plan; `rest` holds what comes after. With `reuse` off every tensor keeps its place.
+    not known ends the plan; `rest` holds what comes after. With `reuse` off every tensor keeps its place. Packed
+    constants are in `store`, where other plans find them.
     """
+    store = Store() if store is None else store
     plan = Plan(graph, threads, reuse, {})
     for name, value in graph.constants.items():
         quant = graph.tensors[name].quant if name in graph.tensors else None
@@ -208,7 +236,7 @@ def make_plan(
             plan.volatile.update(node.outputs if fleeting else ())
         plan.types.update(zip(node.outputs, out, strict=True))
         if folded is None and any(t.size for t in out):
-            site = _site(plan, node, f"{index}\0")
+            site = _site(plan, node, store, f"{index}\0")
             steps = _lower(site, missing)
             sites.append((site, steps))
     if missing:
@@ -218,14 +246,14 @@ def make_plan(
     if reuse:
         _drop_copies(plan, sites)
     _place(plan, sites)
-    _emit(plan, sites)
+    _emit(plan, sites, store)
     return plan
 
 
-def _site(plan: Plan, node: Node, prefix: str) -> _Site:
+def _site(plan: Plan, node: Node, store: Store, prefix: str) -> _Site:
     inputs = tuple(None if n is None else Operand(n, plan.types[n]) for n in node.inputs)
     outputs = tuple(Operand(n, plan.types[n]) for n in node.outputs)
-    return _Site(node, attributes_of(node), inputs, outputs, plan.threads, prefix=prefix)
+    return _Site(node, attributes_of(node), inputs, outputs, plan.threads, store, prefix=prefix)
 
 
 def _large(plan: Plan, node: Node, out: tuple[TensorType, ...]) -> bool:
@@ -308,28 +336,28 @@ def _place(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
     plan.places = {p.name: p for p in places}
 
 
-def _constant_pool(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
-    """Copy the constants that kernels read to aligned memory."""
+def _constant_pool(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]], store: Store) -> None:
+    """Have the constants that kernels read in aligned memory; those of the graph once for all plans."""
+    plan.packs = [p for site, _ in sites for p in site.packs]
     made = {n: v for site, _ in sites for n, v in site.constants.items()}
     for p in plan.steps:
         for name in {o.name for o in _operands(p.step)} - plan.pool.keys():
-            value = made.get(name, plan.known.get(name))
-            if value is not None and name not in plan.places and name not in plan.bound:
-                plan.pool[name] = aligned_copy(value)
+            if name in plan.places or name in plan.bound:
+                continue
+            if name in made:
+                plan.pool[name] = aligned_copy(made[name])
+            elif name in plan.known:
+                plan.packs.append(store.get(_unchanged, plan.known[name]))
+                plan.pool[name] = plan.packs[-1].array
 
 
-def aligned_copy(value: Array) -> Array:
-    """Return a C-contiguous copy that starts at a multiple of 64; the array itself where it does so."""
-    if value.flags.c_contiguous and value.ctypes.data % ALIGNMENT == 0:
-        return value
-    room = aligned(value.nbytes).view(value.dtype).reshape(value.shape)
-    room[...] = value
-    return room
+def _unchanged(value: Array) -> Array:
+    return value
 
 
-def _emit(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
-    """Write flags and argument blocks."""
-    _constant_pool(plan, sites)
+def _emit(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]], store: Store) -> None:
+    """Write argument blocks."""
+    _constant_pool(plan, sites, store)
     slots, starts, in_arena = list[int](), list[int](), list[int]()
     for p in plan.steps:
         starts.append(len(slots))
@@ -349,14 +377,6 @@ def _emit(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
             elif argument is not None:
                 real = np.array(argument, np.float64).view(np.int64)
                 slots[slot] = int(real) if kind == "F64" else int(argument)
-    serial = [p.step.serial for p in plan.steps]
-    plan.flags = np.array(
-        [
-            SERIAL * s | MEET * (not s or not following)
-            for s, following in zip(serial, [*serial[1:], False], strict=False)
-        ],
-        np.uint8,
-    )
     plan.slots = np.array(slots, np.int64)
     plan.starts = np.array(starts, np.int64)
     plan.in_arena = np.array(in_arena, np.int64)

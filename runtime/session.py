@@ -24,6 +24,7 @@ from .interpreter import (
     lacking,
 )
 from .plan import Plan, make_plan
+from .store import Store
 
 KEPT = 16  # plans that are remembered, for inputs of different shapes
 NOTHING: Mapping[str, Array] = {}
@@ -206,6 +207,7 @@ class Session:
         self._static = tuple(n for n in graph.inputs if n in static)
         self._ends = frozenset(graph.outputs)
         self._states: dict[str, Array] = {}
+        self._store = Store()
         self._quick: Quick | None = None  # for inputs like the last ones
         self.reset()
 
@@ -222,7 +224,7 @@ class Session:
             split_from=self.split_from,
             fuse=False,  # it is a part of what the passes made
         )
-        session.volatile = volatile
+        session.volatile, session._store = volatile, self._store
         return session
 
     def reset(self) -> None:
@@ -258,7 +260,8 @@ class Session:
 
     def plan_for(self, types: Mapping[str, TensorType]) -> Plan:
         """Return a plan for inputs and states of these types, which is not kept and compiles nothing."""
-        return make_plan(self.planned, types, self.threads, self.reuse, self.fold, self.volatile)
+        settings = (self.threads, self.reuse, self.fold, self.volatile, self._store)
+        return make_plan(self.planned, types, *settings)
 
     def algorithms(self, feeds: Mapping[str, Any]) -> dict[str, str]:
         """Return how the plan computes tensors whose error depends on it (`Step.algorithm`); after a run."""

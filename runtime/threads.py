@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 import os
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -37,19 +39,29 @@ def aligned(nbytes: int) -> Array:
     return room[start : start + nbytes]
 
 
+def aligned_copy(value: Array) -> Array:
+    """Return a C-contiguous copy that starts at a multiple of 64; the array itself where it does so."""
+    if value.flags.c_contiguous and value.ctypes.data % ALIGNMENT == 0:
+        return value
+    room = aligned(value.nbytes).view(value.dtype).reshape(value.shape)
+    room[...] = value
+    return room
+
+
 class Crew:
     """`size - 1` parked threads and the caller: together they walk a plan. One plan at a time."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._control = aligned(8 * driver.WORKER_WORDS * size)
-        self._sync = aligned(8 * driver.SYNC_WORDS * (size + 1))
+        self._words = aligned(8 * (driver.CREW_WORDS + driver.BOX_WORDS * size)).view(np.int64)
+        self.address = self._words.ctypes.data
         self._busy = threading.Lock()
         self._wake = [threading.Lock() for _ in range(size)]  # held, but for a moment at a wake-up
-        self._job = np.zeros(3, np.int64)
         (self._drive,) = addresses([driver.drive])
         self._serve = callable_of(driver.serve)
-        self._publish = callable_of(driver.publish, keeps_lock=True)
+        self._go_on = callable_of(driver.go_on)
+        self._lead = callable_of(driver.lead)
+        self._held: list[tuple[object, ...]] = []
         for lock in self._wake:
             lock.acquire()
         for worker in range(1, size):
@@ -58,42 +70,50 @@ class Crew:
             ).start()
 
     def _work(self, worker: int) -> None:
-        block = np.array([self._control.ctypes.data, self._drive], np.int64)
+        block = np.array([self.address, self._drive], np.int64)
         while True:
             if self._serve(block.ctypes.data, worker, self.size):
                 self._wake[worker].acquire()
 
-    def sync(self, threads: int) -> int:
-        """Return the address of the words at which so many threads meet."""
-        return self._sync.ctypes.data + 8 * driver.SYNC_WORDS * threads
+    def runner(self, job: int, memory: object) -> Callable[[], int | None]:
+        """Return a function that walks a job together, and returns what `driver.drive` does; None if the crew is busy.
 
-    def try_hire(self) -> bool:
-        """Take the crew for one plan, unless it is busy."""
-        return self._busy.acquire(blocking=False)
+        `memory` owns what the job points at: a worker that comes late may still look at it when the run is over.
+        """
+        block = np.array([self._drive, job, self.address], np.int64)
+        given = [ctypes.c_int64(n) for n in (block.ctypes.data, 0, self.size)]
+        lead, go_on = partial(self._lead, *given), partial(self._go_on, *given)
+        owners = (memory, block)
 
-    def start(self, job: int, threads: int) -> None:
-        """Set the workers 1 .. threads - 1 going; the caller, who has hired, then drives as thread 0."""
-        self._job[:] = self._control.ctypes.data, job, self.sync(threads)
-        asleep = self._publish(self._job.ctypes.data, 0, threads)
+        def run() -> int | None:
+            if not self._busy.acquire(blocking=False):
+                return None
+            try:
+                if not self._held or self._held[-1] is not owners:
+                    self._hold(owners)
+                failure = lead()
+                if failure < 0:
+                    self._rouse(-failure)
+                    failure = go_on()
+                return failure
+            finally:
+                self._busy.release()
+
+        return run
+
+    def _rouse(self, asleep: int) -> None:
+        """Wake parked workers, given as bits."""
         while asleep:
             worker = asleep.bit_length() - 1
             self._wake[worker].release()
             asleep ^= 1 << worker
 
-    def dismiss(self) -> None:
-        """Give the crew back; `drive` has returned."""
-        self._busy.release()
-
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.dismiss()
+    def _hold(self, owners: tuple[object, ...]) -> None:
+        """Keep the memory of the job to come, and forget that of earlier ones if no worker looks at it any more."""
+        boxes = self._words[driver.CREW_WORDS :].reshape(self.size, driver.BOX_WORDS)
+        if not boxes[:, driver.BUSY].any():
+            self._held.clear()
+        self._held.append(owners)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from litegold.ir import Array, Graph, Node, State, TensorType
+from litegold.refimpl.binary import mul
+from litegold.refimpl.conv import conv2d
 from litegold.refimpl.shape import expand_dims, reshape, squeeze, transpose
 from litegold.refimpl.unary import neg, square
 from litegold.runtime import Session, interpret
@@ -98,3 +101,29 @@ def test_only_copies_that_somebody_sees_are_made(ops, outputs: str, calls: int, 
     assert len(plan.steps) == calls
     whole = Session(graph, reuse=False).plan_for({"x": graph.tensors["x"]})
     assert len(whole.steps) == len(ops)
+
+
+def test_a_plan_for_another_shape_packs_nothing_again() -> None:
+    rng = np.random.default_rng(1)
+    w, scale = rng.standard_normal((32, 1, 1, 16), np.float32), rng.standard_normal(32, np.float32)
+    w.flags.writeable = scale.flags.writeable = False
+    graph = Graph(
+        (Node(conv2d, ("x", "w", "scale"), ("a",)), Node(mul, ("a", "scale"), ("y",))),
+        ("x",),
+        ("y",),
+        {"x": TensorType((1, 2, 2, 16)), "a": TensorType((1, 2, 2, 32)), "y": TensorType((1, 2, 2, 32)),
+         "w": TensorType(w.shape), "scale": TensorType(scale.shape)},
+        {"w": w, "scale": scale},
+        dynamic={"x": (1, 2)},
+    )  # fmt: skip
+    session = Session(graph)
+    small, large = (session.plan({"x": np.ones((1, n, n, 16), np.float32)}) for n in (2, 5))
+    shared = {id(p.array) for p in small.packs}
+    assert len(shared) >= 3 and {id(p.array) for p in large.packs} == shared
+    pooled = [a for a in large.pool.values() if id(a) in shared]
+    assert any(a.nbytes == w.nbytes for a in pooled)
+    del small, large, pooled
+    session._parts.clear()
+    session._quick = None
+    gc.collect()
+    assert not session._store._made

@@ -1,0 +1,66 @@
+"""Threads that walk a plan: what they share, and whom they wait for."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from litegold.ir import Graph, Node, TensorType
+from litegold.jit_kernels import driver
+from litegold.refimpl.binary import add
+from litegold.refimpl.unary import neg
+from litegold.runtime import Session, make_plan
+from litegold.runtime import context as context_module
+from litegold.runtime import threads as threads_module
+
+
+def line(size: int) -> Graph:
+    """Three sums and two negations, one after the other."""
+    nodes = []
+    for i, (a, b) in enumerate(pairwise("xabcdy")):
+        nodes.append(Node(neg, (a,), (b,)) if i % 2 else Node(add, (a, a), (b,)))
+    return Graph(tuple(nodes), ("x",), ("y",), dict.fromkeys("xabcdy", TensorType((size,))))
+
+
+def test_a_worker_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads_module.Crew, "_work", lambda crew, worker: None)
+    monkeypatch.setattr(context_module, "crew", lambda size: threads_module.Crew(size))
+    monkeypatch.setattr(context_module, "usable_cores", lambda: 2)
+    session, x = Session(line(50), 2, split_from=0), np.arange(50, dtype=np.float32)
+    for _ in range(3):
+        np.testing.assert_array_equal(session.run({"x": x})["y"], 8 * x)
+
+
+def test_what_a_late_worker_may_look_at_is_kept_until_it_is_gone() -> None:
+    crew = threads_module.Crew(2)
+    boxes = crew._words[driver.CREW_WORDS :].reshape(2, -1)
+    crew._hold(("first",))
+    boxes[1, driver.BUSY] = 1
+    crew._hold(("second",))
+    assert crew._held == [("first",), ("second",)]
+    boxes[1, driver.BUSY] = 0
+    crew._hold(("third",))
+    assert crew._held == [("third",)]
+
+
+def test_small_steps_in_a_row_are_one_stage_of_one_thread() -> None:
+    small, large = (make_plan(line(n), {"x": TensorType((n,))}, threads=2) for n in (40, 40_000))
+    assert small.stages(1).tolist() == [[0, 5, 0]]
+    assert small.stages(0).tolist() == [[i, i + 1, 1] for i in range(5)]
+    assert large.stages(1)[:, 2].all()
+
+
+def test_many_runs_of_many_sessions_on_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs change hands all the time, and contexts come and go while workers are late."""
+    monkeypatch.setattr(context_module, "usable_cores", lambda: 2)
+    x = np.arange(300, dtype=np.float32)
+    for turn in range(60):
+        sessions = [Session(line(n), 2, split_from=0) for n in (3, 300)]
+        for _ in range(1 + turn % 7):
+            for session, n in zip(sessions, (3, 300), strict=True):
+                np.testing.assert_array_equal(session.run({"x": x[:n]})["y"], 8 * x[:n])
+        if turn % 20 == 0:
+            time.sleep(0.01)  # long enough for the worker to park
