@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -169,3 +171,28 @@ def elu(x: F32, *, alpha: float = 1.0) -> F32:
     with np.errstate(invalid="ignore"):
         bent = np.float64(np.float32(alpha)) * np.expm1(np.minimum(wide, 0))
     return np.where(wide >= 0, x, bent).astype(x.dtype)
+
+
+ERFC = np.frompyfunc(math.erfc, 1, 1)
+# The cubic of the approximation by tanh (Hendrycks and Gimpel, 2016).
+GELU_CUBIC = 0.044715
+
+
+@op(infer=same_type)
+def gelu(x: F32, *, approximate: bool = False) -> F32:
+    r"""Weigh by the normal distribution: $y = x \Phi(x) = x/2\;(1 + \mathrm{erf}(x/\sqrt 2))$.
+
+    Inputs: `x` of any shape; negative infinity gives NaN.
+    Attributes: `approximate`: $y = x/2\;(1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715 x^3)))$ instead.
+
+    >>> gelu(np.array([-1, 0, 1], "f")).round(4).tolist()
+    [-0.15870000422000885, 0.0, 0.8413000106811523]
+    """
+    wide = x.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if approximate:
+            inner = math.sqrt(8 / math.pi) * (wide + GELU_CUBIC * wide**3)
+            share = 1 / (1 + np.exp(-inner))
+        else:
+            share = np.asarray(ERFC(-wide / math.sqrt(2)), np.float64) / 2
+        return np.asarray(wide * share, x.dtype)

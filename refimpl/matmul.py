@@ -68,3 +68,43 @@ def fully_connected(
     y = fully_connected_sums(x.astype(np.float64), w.astype(np.float64), keep_dims)
     with np.errstate(over="ignore", invalid="ignore"):
         return activate(y if b is None else y + b, activation).astype(x.dtype)
+
+
+def _infer_matmul(
+    x: TensorType, y: TensorType, *, transpose_x: bool = False, transpose_y: bool = False
+) -> TensorType:
+    require("C1", min(len(x.shape), len(y.shape)) >= 2, f"x {x.shape}, y {y.shape} are no matrices")
+    m, k = x.shape[-2:][:: -1 if transpose_x else 1]
+    inner, n = y.shape[-2:][:: -1 if transpose_y else 1]
+    require("C2", k == inner, f"the inner sizes of x {x.shape} and y {y.shape} differ")
+    require("C3", x.dtype == y.dtype, f"x is {x.format}, y is {y.format}")
+    batches = x.shape[:-2], y.shape[:-2]
+    longest = max(map(len, batches))
+    pairs = zip(*((1,) * (longest - len(b)) + b for b in batches), strict=True)
+    fits = all(a == b or 1 in (a, b) for a, b in pairs)
+    require("C4", fits, f"the batches of x {x.shape} and y {y.shape} do not broadcast")
+    require("C5", longest <= 4, f"{longest + 2} axes exceed 6")
+    return x.like((*np.broadcast_shapes(*batches), m, n))
+
+
+@op(infer=_infer_matmul)
+def matmul(x: F32, y: F32, *, transpose_x: bool = False, transpose_y: bool = False) -> F32:
+    r"""Multiply matrices, batch by batch: $z_{mn} = \sum_k x_{mk}\; y_{kn}$.
+
+    Inputs: `x` (..., M, K), `y` (..., K, N); the axes before the last two broadcast.
+    Attributes: `transpose_x`: `x` is (..., K, M); `transpose_y`: `y` is (..., N, K).
+    Constraints: (C1) Both have two axes at least. (C2) The inner sizes are equal. (C3) The element types are the
+    same. (C4) The batches broadcast. (C5) There are six axes at most.
+
+    >>> matmul(np.float32([[1, 2]]), np.float32([[[3, 4]], [[5, 6]]]), transpose_y=True).tolist()
+    [[[11.0]], [[17.0]]]
+    """
+    z = matmul_sums(x.astype(np.float64), y.astype(np.float64), transpose_x, transpose_y)
+    with np.errstate(over="ignore"):
+        return z.astype(x.dtype)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def matmul_sums(x: F64, y: F64, transpose_x: bool, transpose_y: bool) -> F64:
+    """Return the sums of products of `matmul` in float64."""
+    return (x.swapaxes(-1, -2) if transpose_x else x) @ (y.swapaxes(-1, -2) if transpose_y else y)

@@ -85,3 +85,45 @@ def local_response_normalization(
             first, last = neighbours(c, radius, x.shape[3])
             energy[..., c] = np.sum(wide[..., first:last] ** 2, axis=-1)
         return (wide * (bias + alpha * energy) ** -beta).astype(x.dtype)
+
+
+def _infer_layer_norm(
+    x: TensorType,
+    scale: TensorType,
+    bias: TensorType | None = None,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+) -> TensorType:
+    rank = len(x.shape)
+    require("C1", -rank <= axis < rank, f"axis {axis} of x {x.shape}")
+    wanted = x.shape[axis:]
+    require("C2", scale.shape == wanted, f"scale {scale.shape} is not {wanted}")
+    require("C2", bias is None or bias.shape == wanted, f"bias {bias and bias.shape}, not {wanted}")
+    require("C2", all(t is None or t.dtype == x.dtype for t in (scale, bias)), "other types")
+    require("C3", epsilon >= 0, f"epsilon {epsilon}")
+    return x.like(x.shape)
+
+
+@op(infer=_infer_layer_norm)
+def layer_norm(
+    x: F32, scale: F32, bias: F32 | None = None, *, axis: int = -1, epsilon: float = 1e-5
+) -> F32:
+    r"""Move the elements from `axis` on to mean 0 and variance 1, then scale and shift them.
+
+    $y = (x - m) / \sqrt{v + \epsilon} \cdot scale + bias$, with the mean $m$ of x and $v$ of $(x - m)^2$.
+
+    Inputs: `x` of any shape; `scale` and optional `bias` of the shape of `x` from `axis` on.
+    Attributes: `axis`, the first that is normalized; `epsilon`, rounded to float32.
+    Constraints: (C1) `axis` is one of `x`. (C2) `scale` and `bias` are of that shape and of its type. (C3) `epsilon` is
+    not negative.
+
+    >>> layer_norm(np.float32([[1, 3], [2, 2]]), np.ones(2, "f"), np.float32([0, 1]), epsilon=0.0625).round(3).tolist()
+    [[-0.9700000286102295, 1.9700000286102295], [0.0, 1.0]]
+    """
+    wide, axes = x.astype(np.float64), tuple(range(axis % x.ndim, x.ndim))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        centred = wide - wide.mean(axes, keepdims=True) if x.size else wide
+        variance = np.mean(centred**2, axes, keepdims=True) if x.size else centred
+        y = centred / np.sqrt(variance + float(np.float32(epsilon))) * scale
+        return np.asarray(y if bias is None else y + bias, x.dtype)

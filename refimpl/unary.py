@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -166,3 +167,18 @@ def neg(x: Array) -> Array:
     [1.5, -2.0]
     """
     return np.asarray(np.negative(x))
+
+
+ERF = np.frompyfunc(math.erf, 1, 1)
+
+
+@op(infer=same_type)
+def erf(x: F32) -> F32:
+    r"""Return the error function: $y = 2/\sqrt{\pi} \int_0^x e^{-t^2} dt$.
+
+    Inputs: `x` of any shape.
+
+    >>> erf(np.array([-9, 0, 0.5], "f")).round(4).tolist()
+    [-1.0, 0.0, 0.5205000042915344]
+    """
+    return np.asarray(ERF(x.astype(np.float64)), x.dtype)

@@ -28,6 +28,7 @@ SMALL = {
     "resnet50": {"size": 64, "classes": 10},
     "squeezenet1_1": {"size": 63, "classes": 10},
     "vgg_small": {"size": 16},
+    "transformer4": {"tokens": 6, "features": 32, "layers": 2},
     "lstm2": {"frames": 5, "features": 12, "cells": 16},
 }
 # Millions of multiplications with weights, as the papers count them (SqueezeNet's has none; VGG-small's is ours).
@@ -111,7 +112,7 @@ def test_models_give_their_outputs_whole(engine, name, first):
         assert np.argmax(got[output]) == np.argmax(want[output])
 
 
-@pytest.mark.parametrize("name", sorted(set(MODELS) - {"lstm2"}))
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"lstm2", "transformer4"}))
 def test_nothing_is_reordered_between_layers(name):
     file = onnx.load_from_string(write_graph(small(name), channels_first=True).data)
     codes = collections.Counter(node.op_type for node in file.graph.node)

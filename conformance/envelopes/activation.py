@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 
 from ...ir import Array
 from ...refimpl.activation import (
+    GELU_CUBIC,
     elu,
+    gelu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -20,7 +23,7 @@ from ...refimpl.activation import (
     tanh,
 )
 from ..tables import ENVELOPE
-from .unary import roundings
+from .unary import ERF, UNIT, roundings
 
 F64 = NDArray[np.float64]
 
@@ -69,3 +72,25 @@ def elu_envelope(x: Array, *, alpha: float = 1.0) -> F64:
     wide = np.minimum(np.asarray(x, np.float64), 0)
     bent = roundings(np.float64(np.float32(alpha)) * np.expm1(wide), 6)
     return np.where(np.asarray(x) < 0, bent, 0.0)
+
+
+@ENVELOPE.of(gelu)
+def gelu_envelope(x: Array, *, approximate: bool = False) -> F64:
+    """Three roundings of y; and |x| / 2 times the error of 1 + s, which does not shrink where s is near -1.
+
+    s = erf(x / sqrt(2)) is off by four roundings, and by two of its argument times its slope; s = tanh(v) by six,
+    and by six of v, whose terms have one sign. The sum rounds.
+    """
+    wide = np.asarray(x, np.float64)
+    with np.errstate(all="ignore"):
+        if approximate:
+            v = math.sqrt(2 / math.pi) * (wide + GELU_CUBIC * wide**3)
+            s, slope, own, argument = np.tanh(v), 1 - np.tanh(v) ** 2, 6, 6
+        else:
+            v = wide / math.sqrt(2)
+            s, slope = np.asarray(ERF(v), np.float64), 2 / math.sqrt(math.pi) * np.exp(-v * v)
+            own, argument = 4, 2
+        moved = np.where(slope > 0, slope * np.abs(v), 0)
+        inside = (own * np.abs(s) + argument * moved + np.abs(1 + s)) * UNIT
+        bound = roundings(wide * (1 + s) / 2, 3) + np.abs(wide) / 2 * inside
+    return np.where(np.isfinite(wide), bound, 0.0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir import Array
-from ...refimpl.matmul import fully_connected, fully_connected_sums
+from ...refimpl.matmul import fully_connected, fully_connected_sums, matmul, matmul_sums
 from ..tables import ENVELOPE
 
 F64 = NDArray[np.float64]
@@ -53,3 +53,12 @@ def fully_connected_envelope(
     """A sum of I products and the bias; clamping does not enlarge an error."""
     absolute = fully_connected_sums(magnitude(x), magnitude(w), keep_dims)
     return sum_of_products(with_bias(absolute, b), w.shape[1] + 1)
+
+
+@ENVELOPE.of(matmul)
+def matmul_envelope(
+    x: Array, y: Array, *, transpose_x: bool = False, transpose_y: bool = False
+) -> F64:
+    """A sum of K products."""
+    absolute = matmul_sums(magnitude(x), magnitude(y), transpose_x, transpose_y)
+    return sum_of_products(absolute, x.shape[-2 if transpose_x else -1])

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir import Array
-from ...refimpl.norm import LEAST_NORM, l2_normalization, local_response_normalization, neighbours
+from ...refimpl.norm import (
+    LEAST_NORM,
+    l2_normalization,
+    layer_norm,
+    local_response_normalization,
+    neighbours,
+)
 from ..tables import ENVELOPE
 from .reduce import LARGEST, SUBNORMAL, U, gamma
 
@@ -55,3 +61,37 @@ def local_response_normalization_envelope(
         bound = np.abs(wide) * base**-beta * relative + SUBNORMAL
     safe = (base > 0) & (off < 0.5) & (energy * max(1.0, alpha) < LARGEST / 2) & np.isfinite(bound)
     return np.where(safe, bound, np.inf)
+
+
+@ENVELOPE.of(layer_norm)
+def layer_norm_envelope(
+    x: Array, scale: Array, bias: Array | None = None, *, axis: int = -1, epsilon: float = 1e-5
+) -> F64:
+    """Follow the errors of N elements through mean, differences, variance and quotient.
+
+    The mean is off by e = gamma(N + 1) mean|x|, so each difference d by f = e + u (|d| + e). The mean of the squares of
+    what is |d| + f at most is off by the difference to v, and by gamma(N + 3) of itself. With r that error relative
+    to v + epsilon, the quotient's is (|d| + f) / (1 - r)^(1/2) - |d|, over the deviation; six roundings are those of
+    the root, the quotient, the product, the sum, and of constants. Where squares overflow, or r reaches 1, anything is
+    right.
+    """
+    wide, axes = x.astype(np.float64), tuple(range(axis % x.ndim, x.ndim))
+    n = int(np.prod([x.shape[a] for a in axes]))
+    size = np.abs(np.asarray(scale, np.float64))
+    shift = 0.0 if bias is None else np.abs(np.asarray(bias, np.float64))
+
+    def average(a: F64) -> F64:
+        return np.asarray(a.mean(axes, keepdims=True))
+
+    with np.errstate(all="ignore"):
+        d = np.abs(wide - average(wide))
+        e = gamma(n + 1) * average(np.abs(wide)) + n * SUBNORMAL
+        f = e + U * (d + e)
+        variance, most = average(d**2), average((d + f) ** 2)
+        total = variance + float(np.float32(epsilon))
+        r = (most - variance + gamma(n + 3) * (most + total) + n * SUBNORMAL) / total
+        quotient = d / np.sqrt(total)
+        off = ((d + f) / np.sqrt(total * (1 - r)) - quotient) * size
+        bound = off + gamma(6) * ((quotient * size + off) + shift) + SUBNORMAL * (1 + size)
+    safe = (r < 1) & (n * most < LARGEST / 2) & np.isfinite(bound)
+    return np.where(safe | ~np.isfinite(average(wide)), np.nan_to_num(bound), np.inf)

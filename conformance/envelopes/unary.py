@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...ir import Array
 from ...refimpl.unary import abs as abs_op
-from ...refimpl.unary import ceil, cos, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sin, sqrt, square
 from ...refimpl.unary import round as round_op
 from ..tables import ENVELOPE
 
@@ -79,3 +80,12 @@ def rsqrt_envelope(x: Array) -> F64:
     """Two roundings, of the root and of its reciprocal (1 / sqrt(x (1 + d)) moves by d / 2)."""
     with np.errstate(all="ignore"):
         return roundings(1 / np.sqrt(np.asarray(x, np.float64)), 2)
+
+
+ERF = np.frompyfunc(math.erf, 1, 1)
+
+
+@ENVELOPE.of(erf)
+def erf_envelope(x: Array) -> F64:
+    """Four roundings, 2 units in the last place, also next to 0."""
+    return roundings(np.asarray(ERF(np.asarray(x, np.float64)), np.float64), 4)

@@ -11,6 +11,7 @@ from mpmath import mp, mpf
 
 from ...refimpl.activation import (
     elu,
+    gelu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -207,5 +208,20 @@ def elu_exact(x: Cells, *, alpha: float) -> Cells:
             return v
         slope = Fraction(f32(alpha))
         return mpf(slope.numerator) / slope.denominator * (mp.expm1(mpf(v)) if v > -300 else -1)
+
+    return each(one, x)
+
+
+@EXACT.of(gelu)
+def gelu_exact(x: Cells, *, approximate: bool) -> Cells:
+    """By the normal distribution, or by tanh; far out on the left nothing is left of x."""
+
+    def one(v: float) -> Any:
+        if not math.isfinite(v) or abs(v) > 60:
+            return v * (1 if v > 0 else 0)
+        if approximate:
+            inner = mp.sqrt(2 / mp.pi) * (mpf(v) + mpf("0.044715") * mpf(v) ** 3)
+            return mpf(v) / 2 * (1 + mp.tanh(inner))
+        return mpf(v) * mp.ncdf(mpf(v))
 
     return each(one, x)

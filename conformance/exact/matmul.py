@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from ...refimpl.matmul import fully_connected
+from ...refimpl.matmul import fully_connected, matmul
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 from .activation import activated_int
@@ -16,6 +16,7 @@ from .conv import (
     float_sums,
     hybrid_output,
     quantized_images,
+    real,
     symmetric,
     weight_scale,
 )
@@ -95,3 +96,27 @@ def fully_connected_hybrid(
 
     acc = accumulated(q, w, None, geometry, (0, 0))
     return _shaped(hybrid_output(acc, factor, b, activation), x, keep_dims)
+
+
+@EXACT.of(matmul)
+def matmul_exact(x: Cells, y: Cells, *, transpose_x: bool, transpose_y: bool) -> Cells:
+    """Walk the output; a batch axis of size 1 stands still."""
+    m, k = x.shape[-2:][:: -1 if transpose_x else 1]
+    n = y.shape[-2 if transpose_y else -1]
+    rank = max(len(x.shape), len(y.shape)) - 2
+    wide = [(1,) * (rank - len(c.shape) + 2) + c.shape[:-2] for c in (x, y)]
+    z = Cells.full([*(max(a, b) if a and b else 0 for a, b in zip(*wide, strict=True)), m, n], 0)
+
+    def place(cells: Cells, batch: tuple[int, ...], turned: bool, i: int, j: int) -> Any:
+        own = batch[rank - len(cells.shape) + 2 :]
+        at = tuple(0 if s == 1 else b for b, s in zip(own, cells.shape, strict=False))
+        return real(cells[(*at, *((j, i) if turned else (i, j)))])
+
+    for index in z.indices():
+        *batch, i, j = index
+        total = Fraction(0)
+        for t in range(k):
+            left = place(x, tuple(batch), transpose_x, i, t)
+            total += left * place(y, tuple(batch), transpose_y, t, j)
+        z[index] = total
+    return z

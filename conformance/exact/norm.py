@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
 from mpmath import mp, mpf, workdps
 
 from ...ir import QuantParams, TensorType
-from ...refimpl.norm import l2_normalization, local_response_normalization
+from ...refimpl.norm import l2_normalization, layer_norm, local_response_normalization
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 from .activation import activated
@@ -94,4 +95,24 @@ def exact_l2_normalization_int8(
             else:
                 value = scaled_by(128 * v, mantissa, exponent) + 128
             y.values[at + k] = clamped(value, form)
+    return y
+
+
+@EXACT.of(layer_norm)
+def exact_layer_norm(
+    x: Cells, scale: Cells, bias: Cells | None = None, *, axis: int = -1, epsilon: float = 1e-5
+) -> Cells:
+    """The mean and the variance are Fractions."""
+    count, y = math.prod(x.shape[axis:]), Cells(x.shape, list(x.values))
+    with workdps(DIGITS):
+        for at in range(0, len(x.values), max(count, 1)):
+            row = [Fraction(v) for v in x.values[at : at + count]]
+            middle = sum(row, Fraction(0)) / count
+            variance = sum(((v - middle) ** 2 for v in row), Fraction(0)) / count
+            total = variance + Fraction(f32(epsilon))
+            deviation = mp.sqrt(mpf(total.numerator) / total.denominator)
+            for k, v in enumerate(row):
+                d = (v - middle) * Fraction(scale.values[k])
+                real = mpf(d.numerator) / d.denominator / deviation
+                y.values[at + k] = real if bias is None else real + mpf(bias.values[k])
     return y

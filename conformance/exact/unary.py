@@ -11,7 +11,7 @@ from mpmath import mp, mpf, workdps
 
 from ...ir import QuantParams, TensorType
 from ...refimpl.unary import abs as abs_op
-from ...refimpl.unary import ceil, cos, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sin, sqrt, square
 from ...refimpl.unary import round as round_op
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
@@ -169,3 +169,12 @@ def rsqrt_exact(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells
         return clamped(scaled(root, real, -20) + zy, form)
 
     return each(one, x)
+
+
+def _error_function(v: float) -> Any:
+    if math.isnan(v) or abs(v) > 30:
+        return v if math.isnan(v) else math.copysign(1.0, v)
+    return mp.erf(mpf(v)) if v else v
+
+
+EXACT.of(erf)(lambda x: each(_error_function, x))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ...ir import FORMATS, QuantParams
 from ...refimpl.activation import (
     elu,
+    gelu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -107,3 +108,13 @@ for _fmt in ("f32", "s8", "u8"):
     CASES.of((prelu, _fmt))(prelu_cases(_fmt))
 CASES.of((leaky_relu, "f32"))(leaky_relu_cases("f32"))
 CASES.of((elu, "f32"))(elu_cases())
+
+
+@st.composite
+def gelu_cases(draw: st.DrawFn) -> Case:
+    """Where the normal distribution rises, and far from there."""
+    case = draw(float_cases(gelu, FINITE + SPECIAL, 7.0))
+    return replace(case, attributes={"approximate": draw(st.booleans())})
+
+
+CASES.of((gelu, "f32"))(gelu_cases())

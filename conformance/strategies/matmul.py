@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ...refimpl.matmul import fully_connected
+from ...refimpl.matmul import fully_connected, matmul
 from ..case import Case
 from ..tables import CASES
 from .conv import BUDGET, product_case, some_channels
+from .draw import floats
 
 
 @st.composite
@@ -30,3 +31,24 @@ def fully_connected_cases(draw: st.DrawFn, fmt: str) -> Case:
 
 for _fmt in ("f32", "s8", "u8", "hybrid"):
     CASES.of((fully_connected, _fmt))(fully_connected_cases(_fmt))
+
+
+@st.composite
+def matmul_cases(draw: st.DrawFn) -> Case:
+    """Matrices, and stacks of them that are shared on either side; past a tile in rows, columns and depth."""
+    turned = {"transpose_x": draw(st.booleans()), "transpose_y": draw(st.booleans())}
+    batch = draw(st.sampled_from(((), (), (2,), (3, 2), (1, 4), (2, 1, 3))))
+    m, k = draw(st.sampled_from((1, 2, 3, 7, 17))), draw(some_channels(37))
+    n = draw(some_channels(max(1, BUDGET // (m * k * max(1, len(batch) * 3)))))
+    sides = []
+    for _ in (0, 1):
+        ones = draw(st.tuples(*[st.integers(0, 3)] * len(batch)))
+        own = tuple(1 if o == 1 else b for o, b in zip(ones, batch, strict=True))
+        sides.append(own[draw(st.integers(0, len(own))) :] if draw(st.booleans()) else own)
+    x = draw(floats((*sides[0], *((k, m) if turned["transpose_x"] else (m, k)))))
+    y = draw(floats((*sides[1], *((n, k) if turned["transpose_y"] else (k, n)))))
+    constant = draw(st.sampled_from((frozenset[int](), frozenset({1}), frozenset({0}))))
+    return Case(matmul, (x, y), turned, constant=constant)
+
+
+CASES.of((matmul, "f32"))(matmul_cases())

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ...ir import QuantParams
-from ...refimpl.norm import l2_normalization, local_response_normalization
+from ...refimpl.norm import l2_normalization, layer_norm, local_response_normalization
 from ..case import Case
 from ..tables import CASES
 from .draw import floats, ints, quant_params, shapes
@@ -50,3 +50,24 @@ CASES.of((l2_normalization, "f32"))(l2_cases())
 for fmt in ("s8", "u8"):
     CASES.of((l2_normalization, fmt))(l2_quantized_cases(fmt))
 CASES.of((local_response_normalization, "f32"))(lrn_cases())
+
+
+@st.composite
+def layer_norm_cases(draw: st.DrawFn) -> Case:
+    """One axis or several, rows far from 0 and rows of equal numbers among them."""
+    shape = draw(shapes(min_dims=1))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    x = draw(floats(shape)) + np.float32(draw(st.sampled_from((0.0, 0.0, 3.0, 100.0))))
+    x = x * np.float32(draw(st.sampled_from((1.0, 1.0, 0.0))))
+    scale = draw(floats(shape[axis:]))
+    bias = draw(st.none() | floats(shape[axis:]))
+    epsilon = draw(st.sampled_from((1e-5, 1e-3, 0.25)))
+    return Case(
+        layer_norm,
+        (x, scale, bias),
+        {"axis": axis, "epsilon": epsilon},
+        constant=draw(st.sampled_from((frozenset[int](), frozenset({1, 2})))),
+    )
+
+
+CASES.of((layer_norm, "f32"))(layer_norm_cases())

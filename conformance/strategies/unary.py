@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ...ir import FORMATS, Op
 from ...refimpl.unary import abs as abs_op
-from ...refimpl.unary import ceil, cos, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sin, sqrt, square
 from ...refimpl.unary import round as round_op
 from ..case import Case
 from ..tables import CASES
@@ -43,7 +43,7 @@ def quantized_cases(
     return Case(op, (x,), quant=(quant,), out_dtype=(FORMATS[fmt],), out_quant=(out,))
 
 
-for _op in (abs_op, ceil, cos, exp, floor, log, round_op, rsqrt, sin, sqrt, square, neg):
+for _op in (abs_op, ceil, cos, erf, exp, floor, log, round_op, rsqrt, sin, sqrt, square, neg):
     CASES.of((_op, "f32"))(float_cases(_op, FINITE + SPECIAL, REACH.get(_op, 4.0)))
 for _op, _fmt in ((abs_op, "s32"), (neg, "s32"), (neg, "s64")):
     CASES.of((_op, _fmt))(int_cases(_op, _fmt))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ...refimpl.matmul import fully_connected
-from ...refimpl.norm import l2_normalization, local_response_normalization
+import numpy as np
+
+from ...refimpl.matmul import fully_connected, matmul
+from ...refimpl.norm import l2_normalization, layer_norm, local_response_normalization
 from ...refimpl.recurrent import lstm, svdf
 from ...refimpl.reduce import (
     arg_max,
@@ -31,6 +33,22 @@ breaks(
     C3={"b": f32(4)},
     C4={"activation": "tanh"},
     C5={"x": f32(2, 2, 2), "keep_dims": True},
+)
+breaks(
+    matmul,
+    valid={"x": f32(2, 3, 4), "y": f32(4, 5)},
+    C1={"y": f32(4)},
+    C2={"transpose_y": True},
+    C3={"y": np.ones((4, 5), np.int32)},
+    C4={"y": f32(3, 4, 5)},
+    C5={"x": f32(1, 1, 1, 1, 1, 3, 4)},
+)
+breaks(
+    layer_norm,
+    valid={"x": X, "scale": f32(3, 4), "bias": f32(3, 4), "axis": 1},
+    C1={"axis": 3},
+    C2={"bias": f32(4)},
+    C3={"epsilon": -1.0},
 )
 breaks(softmax, log_softmax, valid={"x": X}, C1={"x": f32()})
 breaks(l2_normalization, valid={"x": X}, C1={"x": f32()}, C2={"activation": "tanh"})

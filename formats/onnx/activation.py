@@ -6,6 +6,7 @@ import numpy as np
 
 from ...ir import UnsupportedError
 from ...refimpl.activation import (
+    gelu,
     hard_swish,
     leaky_relu,
     logistic,
@@ -47,3 +48,10 @@ def write_hard_swish(site: OnnxSite) -> str:
     shifted = site.emit("Add", x, site.constant(3, "f"))
     clamped = site.emit("Clip", shifted, site.constant(0, "f"), six)
     return site.emit("Div", site.emit("Mul", x, clamped), six)
+
+
+@ONNX_WRITER.of(gelu)
+def write_gelu(site: OnnxSite) -> str:
+    """Write Gelu by its name."""
+    approximate = "tanh" if site.attribute("approximate") else "none"
+    return site.emit("Gelu", site.input(0), approximate=approximate)

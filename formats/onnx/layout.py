@@ -149,6 +149,7 @@ class Layout:
         for name in outputs:
             where = self.where(name)
             keep = free and where.perm is not None and len(where.perm) == 4
+            keep = keep and name not in self._plain
             own = where.name if keep else self.plain(name)
             if own != name:
                 self.records.append(OnnxRecord("Identity", (own,), (name,)))

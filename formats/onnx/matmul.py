@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...refimpl.matmul import fully_connected
+from ...refimpl.matmul import fully_connected, matmul
 from .table import ONNX_WRITER, OnnxSite
 
 
@@ -21,3 +21,15 @@ def write_fully_connected(site: OnnxSite) -> str:
     out = site.out[0].shape
     y = y if len(out) == 2 else site.reshaped(y, out)
     return site.clamped(y, activation)
+
+
+@ONNX_WRITER.of(matmul)
+def write_matmul(site: OnnxSite) -> str:
+    """Write MatMul, which takes both sides as they are multiplied."""
+    sides = []
+    for i, side in enumerate("xy"):
+        rank, name = len(site.type(i).shape), site.input(i)
+        order = [*range(rank - 2), rank - 1, rank - 2]
+        turned = site.attribute(f"transpose_{side}")
+        sides.append(site.transposed(name, order) if turned else name)
+    return site.emit("MatMul", *sides)

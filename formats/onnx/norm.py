@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...refimpl.norm import LEAST_NORM, l2_normalization, local_response_normalization
+from ...refimpl.norm import LEAST_NORM, l2_normalization, layer_norm, local_response_normalization
 from .table import ONNX_WRITER, OnnxSite
 
 
@@ -31,3 +31,11 @@ def write_lrn(site: OnnxSite) -> str:
     energy = site.emit("Sum", *shifted) if shifted else site.constant(0, "f")
     base = site.emit("Add", bias, site.emit("Mul", alpha, energy))
     return site.emit("Mul", x, site.emit("Pow", base, site.emit("Neg", beta)))
+
+
+@ONNX_WRITER.of(layer_norm)
+def write_layer_norm(site: OnnxSite) -> str:
+    """Write LayerNormalization, the one that is defined as ours is."""
+    given = [name for name in site.inputs if name]
+    axis, epsilon = site.attribute("axis"), float(site.attribute("epsilon"))
+    return site.emit("LayerNormalization", *given, axis=axis, epsilon=epsilon)

@@ -8,6 +8,7 @@ from .table import ONNX_WRITER, OnnxSite, alike
 alike("Abs", ours.abs)
 alike("Ceil", ours.ceil)
 alike("Cos", ours.cos)
+alike("Erf", ours.erf)
 alike("Exp", ours.exp)
 alike("Floor", ours.floor)
 alike("Log", ours.log)
