@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ..ir import Array, Graph, LitegoldError, UnsupportedError
+from ..ir import Array, Graph, LitegoldError, UnsupportedError, format_of
 from ..runtime.bound import Bound
 from ..runtime.session import Session
 from .agreement import Agreement, Expectation
@@ -31,12 +31,14 @@ class Contest:
     """What came of one network at one number of threads.
 
     Attributes:
+        format: what the network computes in.
         timings: of the plan and of each peer that agreed with the oracle, and of both with feeding.
         agreements: how far each contestant's outputs were off.
         left_out: why other engines did not take part.
     """
 
     network: str
+    format: str
     threads: int
     rounds: int = 0
     timings: dict[str, Timing] = field(default_factory=dict)
@@ -99,6 +101,16 @@ def _onnx(graph: Graph, source: bytes) -> ModelFile:
 WRITERS: Final[dict[str, Callable[[Graph, bytes], ModelFile]]] = {"tflite": _tflite, "onnx": _onnx}
 
 
+def number_format(graph: Graph) -> str:
+    """Return what a network computes in: "float32", "int8" where any result is quantized, or "hybrid"."""
+    types = graph.tensors
+    for node in graph.nodes:
+        if format_of(node.op, tuple(types[n] if n else None for n in node.inputs)) == "hybrid":
+            return "hybrid"
+    made = (types[n] for node in graph.nodes for n in node.outputs)
+    return "int8" if any(t.quant is not None for t in made) else "float32"
+
+
 def hold(
     graph: Graph,
     feeds: Mapping[str, Array],
@@ -118,7 +130,7 @@ def hold(
     Raises:
         LitegoldError: our own plan refuses the network, or is wrong.
     """
-    contest = Contest(graph.name, threads)
+    contest = Contest(graph.name, number_format(graph), threads)
     session = Session(graph, threads=threads)
     contest.agreements[OURS] = expectation.judge(session.run(feeds))
     if not contest.agreements[OURS].ok:

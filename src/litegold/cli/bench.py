@@ -97,6 +97,7 @@ def facts(contest: Contest) -> dict[str, Any]:
     """Return plain values: of each contestant, and our ratio to the fastest other."""
     result: dict[str, Any] = {
         "model": contest.network,
+        "format": contest.format,
         "threads": contest.threads,
         "rounds": contest.rounds,
     }
