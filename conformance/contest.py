@@ -87,6 +87,8 @@ def _tflite(graph: Graph, source: bytes) -> ModelFile:
 def _onnx(graph: Graph, source: bytes) -> ModelFile:
     from ..formats.onnx import write_graph
 
+    if number_format(graph) != "float32":
+        raise UnsupportedError("ONNX rounds quantized numbers in another way")
     if graph.states:
         raise UnsupportedError("its states would have to be fed")
     model = write_graph(graph, channels_first=True)
