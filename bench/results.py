@@ -1,7 +1,7 @@
 """What the benchmarks found: kept in `bench/results.json`, shown in `bench/RESULTS.md`; the README quotes from here.
 
 Each benchmark is a section with rows. A row replaces the one with the same key, so that a part can be measured anew;
-what another machine has measured is dropped. `python -m bench.results` writes RESULTS.md anew from the numbers kept.
+what another machine has measured is dropped. `python -m bench.results` writes both anew from the numbers kept.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def keep(section: str, rows: Sequence[Row], key: Callable[[Row], Any], store: Pa
     temporary.write_text(json.dumps(kept, indent=1) + "\n")
     temporary.replace(store)
     if store == STORE:
-        PAGE.write_text(page(kept))
+        publish()
 
 
 def _rounded(value: Any) -> Any:
@@ -160,5 +160,18 @@ def excerpt(kept: Mapping[str, Any] | None = None) -> str:
     return f"{networks.summary(rows)}\n\n{where}All figures: [bench/RESULTS.md](bench/RESULTS.md)."
 
 
-if __name__ == "__main__":
+def publish() -> None:
+    """Write the page and what the README quotes."""
     PAGE.write_text(page(load()))
+    replace_part(ROOT / "README.md", "bench", excerpt())
+
+
+def replace_part(path: Path, mark: str, text: str) -> None:
+    """Replace what stands between `<!-- mark -->` and the next `<!-- end -->`."""
+    head, rest = path.read_text().split(f"<!-- {mark} -->")
+    tail = rest.partition("<!-- end -->")[2]
+    path.write_text(f"{head}<!-- {mark} -->\n{text}\n<!-- end -->{tail}")
+
+
+if __name__ == "__main__":
+    publish()

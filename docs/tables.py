@@ -14,7 +14,4 @@ for name, mark, made in (
     ("README.md", "bench", results.excerpt),
     ("docs/ops.md", "table", matrix.markdown),
 ):
-    path = ROOT / name
-    head, rest = path.read_text().split(f"<!-- {mark} -->")
-    tail = rest.partition("<!-- end -->")[2]
-    path.write_text(f"{head}<!-- {mark} -->\n{made()}\n<!-- end -->{tail}")
+    results.replace_part(ROOT / name, mark, made())

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 import litegold as lg
-from bench import networks, results
-from litegold.ir import Graph, Node, TensorType
+from bench import formats, networks, results, startup
+from bench.quantized import quantized
+from litegold.conformance.check import check
+from litegold.formats import tflite
+from litegold.ir import Graph, Node, TensorType, UnsupportedError
 from litegold.refimpl.activation import tanh
+from litegold.train.models.table import MODELS
 
 
 def found(model, threads, form="float32", ours=2.0, **theirs):
@@ -23,6 +27,11 @@ def found(model, threads, form="float32", ours=2.0, **theirs):
         row |= {f"ratio{end}": ours / theirs[best], f"best peer{end}": best}
         row[f"ratio{end} quartiles"] = [0.9 * ours / theirs[best], 1.1 * ours / theirs[best]]
     return row
+
+
+def curve():
+    t = TensorType((1, 8))
+    return Graph((Node(tanh, ("x",), ("y",)),), ("x",), ("y",), {"x": t, "y": t}, name="curve")
 
 
 @pytest.fixture
@@ -77,9 +86,7 @@ def test_the_picture_is_drawn(tmp_path):
 
 @pytest.mark.slow
 def test_a_network_is_measured_in_a_process_of_its_own(tmp_path, store):
-    t = TensorType((1, 8))
-    graph = Graph((Node(tanh, ("x",), ("y",)),), ("x",), ("y",), {"x": t, "y": t}, name="t")
-    lg.save(graph, tmp_path / "net.tflite")
+    lg.save(curve(), tmp_path / "net.tflite")
     rows = networks.measure(str(tmp_path / "net.tflite"), [1], seconds=0.1, limit=120)
     assert [r["model"] for r in rows] == ["net.tflite"] and np.isfinite(
         rows[0]["plan"]["median_us"]
@@ -100,3 +107,52 @@ def test_a_crash_or_a_hang_is_a_result(monkeypatch, code, reason):
 
 def test_nothing_measured_says_so(tmp_path):
     assert results.excerpt(results.load(tmp_path / "none.json")) == "Nothing measured yet."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", formats.NETWORKS)
+def test_an_8_bit_network_is_legal_and_uses_its_range(name):
+    graph = quantized(MODELS[name](size=32, classes=10))
+    assert check(graph, runs=1).ok
+    assert tflite.read(tflite.write(graph)).nodes[0].op is graph.nodes[0].op
+    weights = [a for n, a in graph.constants.items() if n.endswith("filters")]
+    assert all(np.abs(w).max() == 127 for w in weights)
+
+
+def test_what_has_no_8_bit_form_is_refused():
+    with pytest.raises(UnsupportedError, match="tanh"):
+        quantized(curve())
+
+
+@pytest.mark.slow
+def test_formats_are_compared(monkeypatch, store):
+    monkeypatch.setitem(MODELS._table, "tiny", lambda: MODELS["resnet18"](size=32, classes=10))
+    rows = [r | results.stamp() for r in formats.measure("tiny", [1], seconds=0.05)]
+    results.keep("formats", rows, formats.key, store)
+    page = results.page(results.load(store))
+    assert "| tiny | 1 |" in page and "asked for: at least 1.4" in page
+
+
+def test_start_up_is_shown_with_what_is_asked_for(store):
+    rows = [
+        {
+            "what": "plan entry",
+            "value": 321.0,
+            "best": 300.0,
+            "unit": "ns",
+            "runs": 5,
+            "commit": "c",
+        },
+        {"what": "arena of a", "value": 3 << 20, "bound": 2 << 20, "unit": "bytes"},
+    ]
+    results.keep("startup", rows, startup.key, store)
+    page = results.page(results.load(store))
+    assert "| plan entry | 321 ns | 300 | 1000 | 5 | c |" in page
+    assert "| arena of a | 3.00 | 2.00 | 50.0% |" in page
+
+
+def test_a_fresh_interpreter_is_timed_and_its_failure_told(tmp_path):
+    wall, printed = startup.spent("print(1, 2.5)", tmp_path)
+    assert wall > 0 and printed == [1, 2.5]
+    with pytest.raises(lg.LitegoldError, match="no such thing"):
+        startup.spent("raise ValueError('no such thing')", tmp_path)
