@@ -1,13 +1,17 @@
-"""Write the generated tables into README.md and docs/ops.md: `python docs/tables.py`."""
+"""Write the generated parts of README.md and docs/ops.md: `python docs/tables.py`."""
 
+import sys
 from pathlib import Path
 
-from litegold.conformance import matrix
-
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))  # for `bench`, which is not part of the package
 
-for name, made in (("README.md", matrix.summary), ("docs/ops.md", matrix.markdown)):
-    path = ROOT / name
-    head, rest = path.read_text().split("<!-- table -->")
-    tail = rest.partition("<!-- end -->")[2]
-    path.write_text(f"{head}<!-- table -->\n{made()}\n<!-- end -->{tail}")
+from bench import results  # noqa: E402
+from litegold.conformance import matrix  # noqa: E402
+
+for name, mark, made in (
+    ("README.md", "table", matrix.summary),
+    ("README.md", "bench", results.excerpt),
+    ("docs/ops.md", "table", matrix.markdown),
+):
+    results.replace_part(ROOT / name, mark, made())

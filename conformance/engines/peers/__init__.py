@@ -1,0 +1,1 @@
+"""Engines that are timed beside ours, in this process: one file an engine."""
