@@ -11,13 +11,17 @@ from ..ir import Array
 from ..refimpl.activation import ACTIVATIONS
 from ..refimpl.matmul import fully_connected
 from .gemm import PANEL, ROWS, f32_block, f32_rows_of_one, pack, pad_columns
+from .isa import second_level_cache
 from .kernel import F32, F64, I64, OK, S64, inlined, kernel, share
 from .lines import f32_lines, find_lines, reach, run_offsets
 from .lowering import Operand, Site, Step, lowers
 from .patches import SLACK, gather, geometry
 
 NEAR = 16 << 10  # bytes of rows that shall stay in the first-level cache
-FAR = 128 << 10  # and in the second
+FEW = 128 << 10  # bytes of weights that are soon fetched again
+FAR = max(
+    second_level_cache() // 4, FEW
+)  # bytes of rows for the second-level cache, where weights are more
 PAGE = 4096  # bytes after which addresses meet in the same set of a first-level cache
 CROWD, PAD = 8, 16  # rows that such a set holds; elements that keep copied rows apart
 IN_PLACE, LINES, COPIED = 0, 1, 2  # where the rows of A are: in x, in lines of x, in scratch
@@ -77,7 +81,7 @@ def f32_product(
             rows = min(rows, g[11] - line)
             c = y + start * g[12] * ldc * 4
             r = plus + start * g[12] * ldc * 4 if plus else 0
-            a, pitch = find_lines(x, scratch, g, image, line, rows)
+            a, pitch = find_lines(x, scratch, g, image, line, rows, lda // g[6])
             f32_lines(
                 a, pitch, rows, g[12], lda, offsets, runs, k, w, n, first, last, bias, c, ldc, low, high, r
             )  # fmt: skip
@@ -113,7 +117,7 @@ def f32_pack(
 
 def room_for_rows(weights: int) -> int:
     """Return how many bytes of A go through all of B, which has `weights` bytes, at a time."""
-    return NEAR if weights <= FAR else FAR
+    return NEAR if weights <= FEW else FAR
 
 
 def rows_of_a_block(m: int, k: int, n: int, size: int) -> int:
@@ -179,18 +183,20 @@ def _rows(
 
 
 def _in_lines(site: Site, g: Array, n: int) -> tuple[tuple[Any, ...], int]:
-    """Windows where they are, or in lines copied with their padding."""
+    """Windows where they are, or in copied lines: with their padding, and apart where they would crowd."""
     width, channels, ky, kx, sy, sx = (int(size) for size in g[1:7])
     dy, dx, oh, ow, depth, images = (int(size) for size in g[9:15])
-    padded = any(site.attributes["pad"])
-    places = reach(ow, sx, kx, dx) if padded else width
-    offsets, k = run_offsets(g, places)
-    line = places * channels * 4
+    copied = any(site.attributes["pad"]) or crowded(sx * channels)
+    spread = depth if copied else channels
+    spread += PAD if crowded(sx * spread) else 0
+    places = reach(ow, sx, kx, dx) if copied else width
+    offsets, k = run_offsets(g, places, spread)
+    line = places * spread * 4
     block = max(1, min(oh, room_for_rows(ky * kx * depth * n * 4) // (sy * line)))
-    room = reach(block, sy, ky, dy) * line if padded else 0
-    scratch = site.scratch(site.threads * room) if padded else None
+    room = reach(block, sy, ky, dy) * line if copied else 0
+    scratch = site.scratch(site.threads * room) if copied else None
     listed = site.constant(offsets.astype(np.int64))
-    return (listed, scratch, room, LINES, images * oh, len(offsets), k, n, sx * channels), block
+    return (listed, scratch, room, LINES, images * oh, len(offsets), k, n, sx * spread), block
 
 
 def lower_f32_conv2d(site: Site) -> list[Step]:
@@ -201,12 +207,11 @@ def lower_f32_conv2d(site: Site) -> list[Step]:
     m, k, n = math.prod(y.type.shape[:3]), p * q * d, o * d // c
     attributes = site.attributes
     g = geometry(x.type.shape, (p, q), y.type.shape, attributes, d)
-    padded = any(attributes["pad"])
-    if (p, q) == attributes["stride"] == (1, 1) and not padded:
+    unpadded = not any(attributes["pad"])
+    single = p * q == 1 and unpadded
+    if single and attributes["stride"] == (1, 1):
         form, block = _rows(site, g, m, k, n, c)
-    elif 2 * y.type.shape[2] >= ROWS and not (
-        (padded and d < c) or crowded(attributes["stride"][1] * c)
-    ):
+    elif 2 * y.type.shape[2] >= ROWS and not (single and crowded(attributes["stride"][1] * c)):
         form, block = _in_lines(site, g, n)
     else:
         form, block = _copied(site, g, m, k, n)

@@ -19,7 +19,7 @@ from .simd import LANES, REGISTERS, Tile, Value, Vectors, tile
 
 PANEL = 2 * LANES  # columns in a panel of B
 ROWS = 14 if REGISTERS == 32 else 6  # rows of the largest tile
-LARGE = 48 << 10  # bytes of a panel that does not stay in the first-level cache
+STREAMED = 256 << 10  # bytes of B from which on it is fetched anew for each product
 SPLIT = 4  # partial sums of a single row
 
 
@@ -313,8 +313,8 @@ def f32_block(a, lda, rows, b, k, n, first, last, bias, c, ldc, low, high, plus=
     """
     size = k * PANEL * 4
     wide, thin = height_for(rows, HEIGHTS), height_for(rows, THIN_HEIGHTS)
-    # While a panel is used that leaves no room for others, the next one comes, a part of it with each tile.
-    pace = PANEL * 4 // ((rows + wide - 1) // wide) if size >= LARGE else 0
+    # While a panel is used the next one comes, a part of it with each tile.
+    pace = PANEL * 4 // ((rows + wide - 1) // wide) if n * k * 4 >= STREAMED else 0
     for p in range(first, last):
         at = p * PANEL * 4
         columns = min(PANEL, n - p * PANEL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from pathlib import Path
 
 # Each level includes the ones before it.
 LEVELS = {
@@ -48,3 +49,13 @@ def _detect() -> frozenset[str]:
 
 
 HOST: frozenset[str] = _detect()
+
+
+@functools.cache
+def second_level_cache() -> int:
+    """Return the bytes of a core's second-level cache, or 0 where the system does not say."""
+    try:
+        size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        return int(size.removesuffix("K")) << 10
+    except (OSError, ValueError):
+        return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir import Array
-from .gemm import HEIGHTS, LARGE, PANEL, ROWS, THIN_HEIGHTS, f32_tiles, height_for
+from .gemm import HEIGHTS, PANEL, ROWS, STREAMED, THIN_HEIGHTS, f32_tiles, height_for
 from .kernel import inlined
 from .patches import clear_words, copy_words
 from .simd import LANES
@@ -24,45 +24,58 @@ def reach(count: int, stride: int, kernel: int, dilation: int) -> int:
     return (count - 1) * stride + (kernel - 1) * dilation + 1
 
 
-def run_offsets(g: Array, width: int) -> tuple[Array, int]:
-    """Return where the runs of a window start, in bytes, and the elements of each; lines have `width` places."""
-    channels, ky, kx, dy, dx, depth = (int(g[i]) for i in (2, 3, 4, 9, 10, 13))
-    if dx == 1 and depth == channels:
-        return np.arange(ky) * (dy * width * channels * 4), kx * depth
+def run_offsets(g: Array, width: int, spread: int) -> tuple[Array, int]:
+    """Return where the runs of a window start, in bytes, and the elements of each.
+
+    Lines have `width` places, which are `spread` elements apart.
+    """
+    ky, kx, dy, dx, depth = (int(g[i]) for i in (3, 4, 9, 10, 13))
+    if dx == 1 and depth == spread:
+        return np.arange(ky) * (dy * width * spread * 4), kx * depth
     rows, columns = np.mgrid[:ky, :kx]
-    return ((rows * dy * width + columns * dx) * channels * 4).ravel(), depth
+    return ((rows * dy * width + columns * dx) * spread * 4).ravel(), depth
 
 
 @inlined
-def copy_lines(to, x, g, image, first, count, width):  # type: ignore[no-untyped-def]
+def copy_line(to, source, count, channels, depth, spread):  # type: ignore[no-untyped-def]
+    """Copy `depth` channels of places that are next to each other; they will be `spread` elements apart."""
+    if spread == channels:
+        copy_words(to, source, count * channels)
+    else:
+        for i in range(count):
+            copy_words(to + i * spread * 4, source + i * channels * 4, depth)
+
+
+@inlined
+def copy_lines(to, x, g, image, first, count, width, spread):  # type: ignore[no-untyped-def]
     """Copy lines of an image, the first number `first`, with padding around them: `width` places each."""
     height, own, channels, left = g[0], g[1], g[2], min(g[8], width)
     inside = min(own, width - left)
-    line = width * channels * 4
     for i in range(first, first + count):
         if 0 <= i < height:
-            clear_words(to, left * channels)
+            clear_words(to, left * spread)
             source = x + (image * height + i) * own * channels * 4
-            copy_words(to + left * channels * 4, source, inside * channels)
-            clear_words(to + (left + inside) * channels * 4, (width - left - inside) * channels)
+            copy_line(to + left * spread * 4, source, inside, channels, g[13], spread)
+            clear_words(to + (left + inside) * spread * 4, (width - left - inside) * spread)
         else:
-            clear_words(to, width * channels)
-        to += line
+            clear_words(to, width * spread)
+        to += width * spread * 4
 
 
 @inlined
-def find_lines(x, scratch, g, image, line, count):  # type: ignore[no-untyped-def]
+def find_lines(x, scratch, g, image, line, count, spread):  # type: ignore[no-untyped-def]
     """Return where the first of `count` lines of windows starts, and the bytes from one to the next.
 
     They are in the image itself, unless there is `scratch` for padding.
     """
-    width, channels, ky, kx, sy, sx, dy, dx = g[1], g[2], g[3], g[4], g[5], g[6], g[9], g[10]
+    width, kx, sy, sx, dx = g[1], g[4], g[5], g[6], g[10]
     if scratch == 0:
-        pitch = width * channels * 4
+        pitch = width * spread * 4
         return x + (image * g[0] + line * sy) * pitch, sy * pitch
     places = (g[12] - 1) * sx + (kx - 1) * dx + 1
-    copy_lines(scratch, x, g, image, line * sy - g[7], (count - 1) * sy + (ky - 1) * dy + 1, places)
-    return scratch, sy * places * channels * 4
+    rows = (count - 1) * sy + (g[3] - 1) * g[9] + 1
+    copy_lines(scratch, x, g, image, line * sy - g[7], rows, places, spread)
+    return scratch, sy * places * spread * 4
 
 
 @inlined
@@ -77,7 +90,7 @@ def f32_lines(  # type: ignore[no-untyped-def]
     wide, thin = height_for(ow, HEIGHTS), height_for(ow, THIN_HEIGHTS)
     pairs = lines // 2 if 2 * ow <= ROWS else 0
     tiles = (ow + wide - 1) // wide
-    pace = max(1, PANEL * 4 // (tiles * lines - pairs)) if size >= LARGE else 0
+    pace = max(1, PANEL * 4 // (tiles * lines - pairs)) if n * runs * k * 4 >= STREAMED else 0
     for p in range(first, last):
         at = p * PANEL * 4
         columns = min(PANEL, n - p * PANEL)

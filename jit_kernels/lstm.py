@@ -15,7 +15,7 @@ from ..ir import Array, UnsupportedError
 from ..refimpl.activation import ACTIVATIONS
 from ..refimpl.recurrent import NORM_EPSILON, lstm
 from .kernel import F32, F64, I64, OK, inlined, kernel
-from .lowering import Argument, Site, Step, lowers
+from .lowering import Argument, Site, Step
 
 
 @inlined
@@ -263,7 +263,6 @@ def lstm_sizes(site: Site, given: dict[str, Any]) -> tuple[int, ...]:
     return (batch, time, depth, *given["ro"].type.shape)
 
 
-@lowers((lstm, "f32"))
 def lower_f32_lstm(site: Site) -> list[Step]:
     """Absent parts are null addresses that flags keep the kernel from touching."""
     given, a = given_inputs(site), site.attributes

@@ -30,7 +30,7 @@ FAST = settings(
 
 
 def run(case: Case, threads: int = 1):
-    return tuple(Session(case.graph(), threads=threads).run(case.feeds()).values())
+    return tuple(Session(case.graph(), threads=threads, split_from=0).run(case.feeds()).values())
 
 
 def assert_right(case: Case) -> None:

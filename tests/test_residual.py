@@ -32,7 +32,7 @@ def run(case: Case, r: np.ndarray, monkeypatch: pytest.MonkeyPatch, threads: int
 
     with monkeypatch.context() as patch:
         patch.setattr(plan, "_site", site)
-        (y,) = Session(graph, threads=threads).run({**case.feeds(), "r": r}).values()
+        (y,) = Session(graph, threads=threads, split_from=0).run({**case.feeds(), "r": r}).values()
     return y
 
 
