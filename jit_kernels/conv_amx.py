@@ -6,7 +6,16 @@ import numpy as np
 
 from ..ir import TensorType
 from .conv_dot4 import Way, folded, in_rows, lower_conv2d, product_of_rows, product_of_windows
-from .gemm_amx import SIDE, amx_bounded_block, configuration, configure, release, steps_of
+from .gemm_amx import (
+    SIDE,
+    SIGNED,
+    SPLIT,
+    amx_bounded_block,
+    configuration,
+    configure,
+    release,
+    steps_of,
+)  # fmt: skip
 from .isa import tiles_permitted
 from .kernel import I64, OK, S64, kernel
 from .lowering import Operand, Site, Step
@@ -56,6 +65,7 @@ def amx_windows(
 class AmxWay(Way):
     """By tiles of 16 rows and 16 columns."""
 
+    split = True
     rows, windows = amx_rows, amx_windows
 
     def code(self, t: TensorType) -> tuple[int, int, int]:
@@ -67,17 +77,17 @@ class AmxWay(Way):
         steps, each = steps_of(-(-size // 4))
         return steps * each
 
-    def how(self, count: int, t: TensorType) -> int:
-        """Return whether bytes are signed."""
-        return int(t.dtype == np.int8)
+    def how(self, count: int, t: TensorType, more: int) -> int:
+        """Return whether bytes are signed, and weights split."""
+        return SIGNED * (t.dtype == np.int8) + SPLIT * (more != 0)
 
     def slack(self, lda: int) -> int:
         """A tile has 16 rows, needed or not; a row's last step may reach beyond it, as far as into the next."""
         return SLACK + (SIDE + 1) * lda
 
-    def extra(self, site: Site, quads: int) -> tuple[Operand, ...]:
+    def extra(self, site: Site, quads: int, more: int) -> tuple[Operand, ...]:
         """Return the configuration of the tiles."""
-        return (site.constant(configuration(steps_of(quads)[1])),)
+        return (site.constant(configuration(steps_of(quads)[1], more != 0)),)
 
 
 AMX_WAY = AmxWay()

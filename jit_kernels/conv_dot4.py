@@ -140,8 +140,9 @@ def widest(zero: int, least: int = LEAST) -> int:
 
 
 class Way:
-    """How bytes are multiplied: four by four in vectors."""
+    """How bytes are multiplied: four by four in vectors. `split`: weights may be a sum of two int8."""
 
+    split = False
     rows: Kernel = dot4_rows
     windows: Kernel = dot4_windows
 
@@ -153,7 +154,7 @@ class Way:
         """Return in how many fours a piece of `size` bytes is taken."""
         return -(-size // 4)
 
-    def how(self, count: int, t: TensorType) -> int:
+    def how(self, count: int, t: TensorType, more: int) -> int:
         """Return what the product of blocks of `count` rows is told."""
         return tall_for(count)
 
@@ -161,7 +162,7 @@ class Way:
         """Return how many bytes behind a strip may be read."""
         return SLACK
 
-    def extra(self, site: Site, quads: int) -> tuple[Operand, ...]:
+    def extra(self, site: Site, quads: int, more: int) -> tuple[Operand, ...]:
         """Return what else the kernels take, in front."""
         return ()
 
@@ -174,12 +175,14 @@ class Factors(NamedTuple):
         bias: (N,), int64.
         spread: the largest absolute value of the products' sums.
         moved: what the bias lacks because products are taken of stored bytes, not less their zero point.
+        more: what all weights are larger than `w`.
     """
 
     w: Array
     bias: Array
     spread: Array
     moved: Array
+    more: int
 
 
 def factors(site: Site, way: Way) -> Factors | None:
@@ -189,19 +192,22 @@ def factors(site: Site, way: Way) -> Factors | None:
     if w.value is None or (b is not None and b.value is None):
         return None
     value = w.value.astype(np.int16) - np.int16(quants(site)[1].zero_point[0])
-    if value.min(initial=0) < -128 or value.max(initial=0) > 127:
+    least, most = int(value.min(initial=0)), int(value.max(initial=0))
+    more = 0 if least >= -128 and most <= 127 else most - 127
+    if more and not (way.split and least - more >= -128 and -128 <= more <= 127):
         return None
     bias = np.zeros(len(value)) if b is None or b.value is None else b.value
     flat, (_, zero, least) = value.reshape(len(value), -1), way.code(x.type)
     spread = np.abs(flat).sum(axis=1, dtype=np.int64) * widest(zero, least)
     moved = -zero * flat.sum(axis=1, dtype=np.int64)
-    return Factors(value.astype(np.int8), bias.astype(np.int64), spread, moved)
+    return Factors((value - more).astype(np.int8), bias.astype(np.int64), spread, moved, more)
 
 
 class Folded(NamedTuple):
-    """Filters (N, ky, kx, D) of int8, and their table's rows as `bounded_table` has them."""
+    """Filters (N, ky, kx, D) of int8 and what they lack, and their table's rows as `bounded_table` has them."""
 
     w: Array
+    more: int
     rows: Array
 
 
@@ -213,7 +219,7 @@ def folded(site: Site, way: Way) -> Folded | None:
     zero = ending(site, "none")[2] - output_code(site)[1]
     scales = fixed_channels(site, len(f.w))
     rows = bounded_table(f.bias, f.spread, f.moved, *scales, zero)
-    return None if rows is None else Folded(f.w, rows)
+    return None if rows is None else Folded(f.w, f.more, rows)
 
 
 def output_code(site: Site) -> tuple[int, int]:
@@ -245,7 +251,11 @@ def _group(site: Site, way: Way, fold: Folded, group: int, n: int, pieces: int) 
     mine = slice(group * n, (group + 1) * n)
     w = fold.w[mine].reshape(n, pieces, -1).transpose(1, 2, 0)
     table = by_units(fold.rows[:, mine], unit_starts(n))
-    return site.constant(pack_quads(w, way.quads(w.shape[1]))), site.constant(table)
+    packed = pack_quads(w, way.quads(w.shape[1]))
+    if fold.more:
+        more = pack_quads(np.full((*w.shape[:2], LANES), fold.more), way.quads(w.shape[1]))
+        packed = np.concatenate([packed, more])
+    return site.constant(packed), site.constant(table)
 
 
 def lower_conv2d(site: Site, way: Way) -> list[Step]:
@@ -268,7 +278,7 @@ def _rows(site: Site, way: Way, fold: Folded, groups: int, n: int) -> list[Step]
     copied = flip != 0 or d != 4 * quads
     room = -(-((block + REST) * c + way.slack(c)) // 64) * 64
     scratch = site.scratch(site.threads * room) if copied else None
-    extra, how = way.extra(site, quads), way.how(m, x.type)
+    extra, how = way.extra(site, quads, fold.more), way.how(m, x.type, fold.more)
     steps = []
     for group in range(groups):
         weights, table = _group(site, way, fold, group, n, 1)
@@ -298,7 +308,7 @@ def _windows(site: Site, way: Way, fold: Folded, groups: int, n: int) -> list[St
     flip, pad, _ = way.code(x.type)
     g = site.constant(geometry(x.type.shape, (p, q), y.type.shape, attributes, d))
     where = (site.constant(offsets), site.scratch(site.threads * room), g)
-    extra, how = way.extra(site, quads), way.how(ow, x.type)
+    extra, how = way.extra(site, quads, fold.more), way.how(ow, x.type, fold.more)
     steps = []
     for group in range(groups):
         weights, table = _group(site, way, fold, group, n, pieces)

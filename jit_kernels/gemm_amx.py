@@ -1,7 +1,8 @@
 """8-bit matrix product by the tiles of AMX: 16 x 16 sums of 64 products an instruction, then the same ending.
 
 A is signed or unsigned bytes, where they are. Its rows are cut and B is packed as for `gemm_dot4`; `quads` are a
-multiple of the number of steps that they are taken in, at most 16 at a time.
+multiple of the number of steps that they are taken in, at most 16 at a time. Weights that do not fit into int8 are a
+sum of two that do (`SPLIT`): the second is one number, as a last unit of B for all columns.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from .requant_tiles import BYTES, Bounded, Ending
 from .simd import LANES, Tile, Value, Vectors, tile
 
 SIDE = 16  # rows, columns and quads of a tile
-SUMS, A, B = 0, 4, 6  # numbers of tile registers: two by two sums, two of rows, two of columns
+SUMS, A, MORE, B = (
+    0,
+    4,
+    5,
+    6,
+)  # numbers of tile registers: two by two sums, two of rows, two of columns
+SIGNED, SPLIT = (
+    1,
+    2,
+)  # bits of how to multiply: A is signed; B is a sum, and its second part takes a register of rows
 
 
 def steps_of(quads: int) -> tuple[int, int]:
@@ -28,12 +38,14 @@ def steps_of(quads: int) -> tuple[int, int]:
     return steps, -(-quads // steps)
 
 
-def configuration(quads: int) -> Array:
+def configuration(quads: int, split: bool) -> Array:
     """Return what `ldtilecfg` reads, for steps of so many quads."""
     columns, rows = np.zeros(16, np.uint16), np.zeros(16, np.uint8)
     columns[:8], rows[:8] = 64, SIDE
     columns[A : A + 2] = 4 * quads
     rows[B : B + 2] = quads
+    if split:
+        columns[MORE], rows[MORE] = columns[B], rows[B]
     head = np.zeros(16, np.uint8)
     head[0] = 1  # palette
     return np.concatenate([head, columns.view(np.uint8), rows])
@@ -64,6 +76,7 @@ def _products(
     pieces: tuple[Value, ...],
     b: list[Value],
     sides: int,
+    more: Value | None,
 ) -> None:
     """Add the products of 16 `sides` rows and a unit of columns each in `b` to the sums."""
     offsets, runs, steps, quads = pieces
@@ -74,10 +87,14 @@ def _products(
         for i in range(sides):
             place = v.pointer(here, v.mul(lower, i))
             _call(v, "tileloadd64", (A + i,), place, lda)
+        if more is not None:
+            _call(v, "tileloadd64", (MORE,), v.pointer(columns, v.b.sub(more, b[0])), line)
         for j in range(len(b)):
             _call(v, "tileloadd64", (B + j,), v.pointer(columns, v.mul(apart, j)), line)
             for i in range(sides):
                 _call(v, name, (SUMS + 2 * i + j, A + i, B + j))
+            if more is not None:
+                _call(v, name, (SUMS + j, A, MORE))
         return [v.add(here, v.mul(quads, 4)), v.add(columns, v.mul(quads, QUAD))]
 
     def run(i: Value, columns: Value) -> list[Value]:
@@ -87,13 +104,13 @@ def _products(
     v.carry(runs, [b[0]], run)
 
 
-def amx_tile(sides: int, vectors: int, ending: type[Ending]) -> Tile:
+def amx_tile(sides: int, vectors: int, ending: type[Ending], split: bool = False) -> Tile:
     """Return the tile of 16 or 32 rows, the first `rows` of which count, and one or two units of columns."""
 
-    @tile(f"amx_gemm_{SIDE * sides}x{vectors}_{ending.__name__}")
+    @tile(f"amx_gemm_{SIDE * sides}x{vectors}_{ending.__name__}{'_split' * split}")
     def gemm(
         v: Vectors, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64, quads: I64, b: I64,
-        table: I64, c: I64, ldc: I64, second: I64, columns: I64, rows: I64, signed: I64,
+        more: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64, rows: I64, how: I64,
         low: I64, high: I64, zero: I64, flip: I64,
     ) -> None:  # fmt: skip
         """C[rows, columns] = requantize(A B + bias)."""
@@ -106,10 +123,11 @@ def amx_tile(sides: int, vectors: int, ending: type[Ending]) -> Tile:
                     v, "tileloadd64", (SUMS + 2 * i + j,), tables[j], v.const(0)
                 )  # all rows alike
         pieces = (offsets, runs, steps, quads)
-        with v.b.if_else(v.b.icmp_signed("!=", signed, v.const(0))) as (yes, no):
+        signed = v.b.trunc(how, v.ir.IntType(1))  # bit SIGNED
+        with v.b.if_else(signed) as (yes, no):
             for branch, name in ((yes, "tdpbssd"), (no, "tdpbusd")):
                 with branch:
-                    _products(v, name, a, lda, pieces, b_units, sides)
+                    _products(v, name, a, lda, pieces, b_units, sides, more if split else None)
         with v.b.goto_entry_block():
             kept = v.b.alloca(v.ir.ArrayType(v.vector("s32"), SIDE * sides * vectors))
             kept.align = 64
@@ -157,55 +175,80 @@ def finish_rows(
     v.carry(v.b.sub(rows, done), [], lambda i: some(v.add(done, i), 1))
 
 
+def amx_any(ending: type[Ending]) -> Tile:
+    """Return the function that calls the tile of some sides and units."""
+    tiles = {
+        (sides, vectors, split): amx_tile(sides, vectors, ending, bool(split))
+        for sides, split in ((1, 0), (2, 0), (1, SPLIT))
+        for vectors in (1, 2)
+    }
+
+    @tile(f"amx_gemm_any_{ending.__name__}", inline=True)
+    def choose(
+        v: Vectors, sides: I64, vectors: I64, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64,
+        quads: I64, b: I64, more: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64,
+        rows: I64, how: I64, low: I64, high: I64, zero: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """Call the tile of these."""
+        given = (
+            a,
+            lda,
+            offsets,
+            runs,
+            steps,
+            quads,
+            b,
+            more,
+            table,
+            c,
+            ldc,
+            second,
+            columns,
+            rows,
+            how,
+        )
+        split = v.b.and_(how, v.const(SPLIT))
+        for size, each in tiles.items():
+            wanted = zip((sides, vectors, split), size, strict=True)
+            fits = [v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted]
+            with v.when(v.b.and_(v.b.and_(*fits[:2]), fits[2])):
+                each.emit(v.b, *given, low, high, zero, flip)
+
+    return choose
+
+
 def product(ending: type[Ending]) -> Inlined:
-    """Return `block(...)`, the product of a block of rows, as `gemm_dot4.product` does; `signed` says how A is."""
-    tiles = {(s, n): amx_tile(s, n, ending) for s in (1, 2) for n in (1, 2)}
-    one_1, one_2, two_1, two_2 = (tiles[key] for key in sorted(tiles))
+    """Return `block(...)`, the product of a block of rows, as `gemm_dot4.product` does, but for `how`."""
+    any_tile = amx_any(ending)
 
     @inlined
     def block(  # type: ignore[no-untyped-def]
-        a, lda, line_a, lines, count, signed, offsets, runs, quads, b, first, last, table,
+        a, lda, line_a, lines, count, how, offsets, runs, quads, b, first, last, table,
         c, ldc, n, low, high, zero, flip,
     ):  # fmt: skip
         """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1."""
         leftmost, columns, unit = max(n - LANES, 0), min(n, LANES), runs * quads * QUAD
+        more = b + (n + LANES - 1) // LANES * unit
         steps = (quads + SIDE - 1) // SIDE
         each = quads // steps
+        tallest = 1 if how & SPLIT != 0 or count < 2 * SIDE else 2
         u = first
         while u < last:
             column = min(u * LANES, leftmost)
             second = min((u + 1) * LANES, leftmost) - column
-            w, t = b + u * unit, table + u * BYTES
             for line in range(lines):
                 i = 0
                 while i < count:
-                    tall = 2 * SIDE if count >= 2 * SIDE and count - i > SIDE else SIDE
-                    i = max(
-                        min(i, count - tall), 0
-                    )  # may overlap the tile before, with the same results
-                    rows = min(tall, count - i)
-                    x, y = a + line * line_a + i * lda, c + (line * count + i) * ldc + column
-                    if tall == SIDE:
-                        if u + 1 < last:
-                            one_2(
-                                x, lda, offsets, runs, steps, each, w, t, y, ldc, second, columns,
-                                rows, signed, low, high, zero, flip,
-                            )  # fmt: skip
-                        else:
-                            one_1(
-                                x, lda, offsets, runs, steps, each, w, t, y, ldc, second, columns,
-                                rows, signed, low, high, zero, flip,
-                            )  # fmt: skip
-                    elif u + 1 < last:
-                        two_2(
-                            x, lda, offsets, runs, steps, each, w, t, y, ldc, second, columns,
-                            rows, signed, low, high, zero, flip,
-                        )  # fmt: skip
-                    else:
-                        two_1(
-                            x, lda, offsets, runs, steps, each, w, t, y, ldc, second, columns,
-                            rows, signed, low, high, zero, flip,
-                        )  # fmt: skip
+                    sides = 1 if count - i <= SIDE else tallest
+                    # Overlaps the tile before where rows are missing, with the same results.
+                    i = max(min(i, count - sides * SIDE), 0)
+                    rows = min(sides * SIDE, count - i)
+                    any_tile(
+                        sides, min(2, last - u), a + line * line_a + i * lda, lda, offsets, runs,
+                        steps, each, b + u * unit, more, table + u * BYTES,
+                        c + (line * count + i) * ldc + column, ldc, second, columns, rows, how,
+                        low, high, zero, flip,
+                    )  # fmt: skip
                     i += rows
             u += 2
 
