@@ -12,6 +12,7 @@ import numpy as np
 from ..ir import Array
 from ..refimpl.conv import conv2d, conv2d_transpose, depthwise_conv2d
 from .conv import limits, lower_f32_conv2d
+from .conv_amx import AMX, lower_amx_conv2d, takes_amx
 from .conv_dot4 import DOT4, lower_dot4_conv2d, takes_dot4
 from .conv_int8 import byte_code, ending, fixed_channels, lower_q8_conv2d, quantized
 from .depthwise import lower_f32_depthwise
@@ -355,6 +356,7 @@ CPU.of((depthwise_conv2d, "f32"))(
 _twice = quantized("twice")
 CPU.of((conv2d, "s8"), (conv2d, "u8"))(
     (
+        Lowering(lower_amx_conv2d, lambda s: _twice(s) and takes_amx(s), AMX),
         Lowering(lower_dot4_conv2d, lambda s: _twice(s) and takes_dot4(s), DOT4),
         WINOGRAD_INT8,
         Lowering(lower_q8_conv2d, _twice),

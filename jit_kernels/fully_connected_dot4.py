@@ -6,7 +6,7 @@ import numpy as np
 
 from ..quant.dialects import real_multipliers, requantization
 from ..refimpl.matmul import fully_connected
-from .conv_dot4 import DOT4, bytes_end, factors, operand_code, output_code
+from .conv_dot4 import DOT4, DOT4_WAY, bytes_end, factors, output_code
 from .conv_int8 import ending, lower_q8_fully_connected, quantized, quants
 from .gemm_dot4 import TALL, pack_quads, real_block, unit_starts
 from .kernel import I64, OK, kernel, share
@@ -61,7 +61,7 @@ def dot4_fully_connected(
 
 def takes_dot4(site: Site) -> bool:
     """Whether weights are known and fit into int8, and no sum or product is too large."""
-    f = factors(site)
+    f = factors(site, DOT4_WAY)
     if f is None:
         return False
     most = np.abs(f.bias) + f.spread
@@ -79,10 +79,10 @@ def lower_dot4_fully_connected(site: Site) -> list[Step]:
     """The rows of `x` times the transposed weights."""
     x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]
     assert x is not None and w is not None
-    f = factors(site)
+    f = factors(site, DOT4_WAY)
     assert f is not None
     n, k = w.type.shape
-    m, flip = x.type.size // k, operand_code(x.type)[0]
+    m, flip = x.type.size // k, DOT4_WAY.code(x.type)[0]
     copied = flip != 0 or k % 4 != 0
     block = min(m, max(TALL, ROOM // k // TALL * TALL))
     table = real_table(f.bias + f.moved, _multipliers(site), unit_starts(n))

@@ -35,14 +35,14 @@ def unit_starts(n: int) -> list[int]:
     return [min(u, max(n - LANES, 0)) for u in range(0, n, LANES)]
 
 
-def pack_quads(b: Array) -> Array:
-    """Pack B (runs, K, N) of int8 as (units, runs * ceil(K / 4), LANES, 4), zeros added.
+def pack_quads(b: Array, quads: int = 0) -> Array:
+    """Pack B (runs, K, N) of int8 as (units, runs * quads, LANES, 4), zeros added; ceil(K / 4) `quads` unless given.
 
     >>> pack_quads(np.ones((2, 3, 1), np.int8)).shape[:2]
     (1, 2)
     """
     runs, k, n = b.shape
-    padded = np.zeros((runs, -(-k // 4) * 4, max(n, LANES)), np.int8)
+    padded = np.zeros((runs, 4 * (quads or -(-k // 4)), max(n, LANES)), np.int8)
     padded[:, :k, :n] = b
     units = [padded[:, :, s : s + LANES].reshape(-1, 4, LANES) for s in unit_starts(n)]
     return np.ascontiguousarray(np.stack(units).swapaxes(2, 3))

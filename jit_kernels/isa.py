@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from pathlib import Path
 
 # Each level includes the ones before it.
@@ -11,11 +12,12 @@ LEVELS = {
     "any": frozenset[str](),
     "avx2": frozenset({"avx", "avx2", "fma", "f16c"}),
     "avx512": frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avxvnni"}),
+    "amx": frozenset({"amx-tile", "amx-int8"}),
 }
 
 
 def _limit() -> str:
-    limit = os.environ.get("LITEGOLD_ISA", "avx512")
+    limit = os.environ.get("LITEGOLD_ISA", "amx")
     if limit not in LEVELS:
         raise ValueError(f"LITEGOLD_ISA={limit}: one of {', '.join(LEVELS)}")
     return limit
@@ -23,9 +25,13 @@ def _limit() -> str:
 
 def _banned(feature: str) -> bool:
     """Whether the limit forbids the compiler to use `feature`."""
+    if _limit() == "amx":
+        return False
+    if feature.startswith("amx"):
+        return True
     if _limit() == "avx512":
         return False
-    if feature.startswith(("avx512", "avx10", "avxvnni", "avxneconvert", "avxifma", "amx")):
+    if feature.startswith(("avx512", "avx10", "avxvnni", "avxneconvert", "avxifma")):
         return True
     wide = ("avx", "fma", "f16c", "xop", "vaes", "vpclmulqdq")
     return _limit() == "any" and feature.startswith(wide)
@@ -59,3 +65,17 @@ def second_level_cache() -> int:
         return int(size.removesuffix("K")) << 10
     except (OSError, ValueError):
         return 0
+
+
+_ARCH_REQ_XCOMP_PERM, _XTILEDATA, _ARCH_PRCTL = 0x1023, 18, 158  # Linux on x86-64
+
+
+@functools.cache
+def tiles_permitted() -> bool:
+    """Whether this process may use AMX tiles. Linux grants it, for good, to a process that asks."""
+    if "amx-int8" not in HOST or sys.platform != "linux":
+        return False
+    import ctypes
+
+    ask = ctypes.CDLL(None).syscall
+    return bool(ask(_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XTILEDATA) == 0)

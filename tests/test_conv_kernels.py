@@ -158,7 +158,7 @@ for case in (Case(conv2d, (x, w), same), Case(depthwise_conv2d, (x, d), same),
 def test_narrow_vectors_give_the_same_sums():
     """The sums here are exact, so every instruction set must agree in every bit."""
     seen = set()
-    for level in ("any", "avx2", "avx512"):
+    for level in ("any", "avx2", "avx512", "amx"):
         environment = {**os.environ, "LITEGOLD_ISA": level}
         done = subprocess.run(
             [sys.executable, "-c", BITS], env=environment, capture_output=True, text=True
@@ -166,3 +166,24 @@ def test_narrow_vectors_give_the_same_sums():
         assert done.returncode == 0, done.stderr
         seen.add(done.stdout)
     assert len(seen) == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("level", ["avx512", "avx2", "any"])
+def test_bytes_on_lesser_processors(level):
+    """The tests of 8-bit layers in a process that may not use tiles, four-way dot products, or wide vectors."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        __file__,
+        "-k",
+        "s8 or u8",
+        "-m",
+        "not long",
+    ]
+    environment = {**os.environ, "LITEGOLD_ISA": level}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]

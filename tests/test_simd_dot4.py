@@ -11,8 +11,8 @@ import pytest
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from litegold.jit_kernels import gemm_dot4, requant_tiles
-from litegold.jit_kernels.isa import HOST, LEVELS
+from litegold.jit_kernels import gemm_amx, gemm_dot4, requant_tiles
+from litegold.jit_kernels.isa import HOST, LEVELS, tiles_permitted
 from litegold.jit_kernels.kernel import I64
 from litegold.jit_kernels.simd import Tile, Vectors, tile
 from litegold.jit_kernels.simd_int import signed_bytes
@@ -235,3 +235,68 @@ def test_aarch64_has_an_instruction(features, isa, instruction):
     each = gemm_dot4.dot4_tile(8, 2, requant_tiles.Bounded)
     code = assembly(each, 4, "aarch64-unknown-linux-gnu", "generic", features, frozenset(isa))
     assert loops_of(code, instruction, 16)
+
+
+def configured(each: Tile) -> Tile:
+    """Return a tile that sets the registers up first, and gives them back."""
+
+    @tile(f"test_{each.name}")
+    def whole(
+        v: Vectors, config: I64, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64, quads: I64,
+        b: I64, more: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64, rows: I64,
+        signed: I64, low: I64, high: I64, zero: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """Configure, multiply, release."""
+        given = (a, lda, offsets, runs, steps, quads, b, more, table, c, ldc, second, columns, rows)
+        gemm_amx.configure.emit(v.b, config)
+        each.emit(v.b, *given, signed, low, high, zero, flip)
+        gemm_amx.release.emit(v.b)
+
+    return whole
+
+
+AMX = {
+    (sides, units, split): gemm_amx.amx_tile(sides, units, requant_tiles.Bounded, split)
+    for sides, split in ((1, False), (2, False), (1, True))
+    for units in (1, 2)
+}
+CONFIGURED = {key: configured(each) for key, each in AMX.items()}
+
+
+@pytest.mark.skipif(not tiles_permitted(), reason="this processor has no AMX, or may not use it")
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("key", AMX, ids=lambda k: f"{16 * k[0]}x{16 * k[1]}{'+' * k[2]}")
+def test_amx_tile(key, signed):
+    sides, units, split = key
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        runs, n = int(rng.integers(1, 4)), 16 * units
+        steps, quads = gemm_amx.steps_of(int(rng.integers(1, 40)))
+        rows = 16 * sides if seed % 4 else int(rng.integers(1, 16 * sides + 1))
+        columns = n if units > 1 or seed % 3 else int(rng.integers(1, 17))
+        k, lda = 4 * steps * quads, 200
+        a = rng.integers(0, 256, 200 * 40).astype(np.uint8)
+        offsets = rng.choice(900, runs, replace=False).astype(np.int64)
+        b, bias = rng.integers(-128, 128, (runs * k, n)), rng.integers(-(2**20), 2**10, n)
+        places = np.arange(rows)[:, None] * lda + (offsets[:, None] + np.arange(k)).reshape(-1)
+        source = a[places].view(np.int8) if signed else a[places]
+        more = np.repeat(rng.integers(-128, 128, (runs * k, 1)), 16, axis=1)
+        weights = b + more[:, :1] if split else b
+        acc = source.astype(np.int64) @ weights + bias
+        m, shift = multipliers(rng, n)
+        made = requant_tiles.bounded_table(bias, np.abs(acc).max(axis=0), 0 * bias, m, shift, 7)
+        if made is None:
+            continue
+        packed, again = (
+            w.reshape(-1, 4, w.shape[1] // 16, 16).transpose(2, 0, 3, 1).astype(np.int8).copy()
+            for w in (b, more)
+        )
+        config, table = gemm_amx.configuration(quads, split), table_for(made, 16, units)
+        given = (config, a, lda, offsets, runs, steps, quads, packed, again, table)
+        c = np.full((rows, n + 5), 99, np.uint8)
+        end = (n + 5, 16, columns, rows, int(signed), -120, 125, 7, 128)
+        call(CONFIGURED[key], 16, HOST, *given, c, *end)
+        scaled = fixedpoint.scale_rounding_twice(acc, m, shift).astype(np.int64)
+        want = np.clip(scaled + 7, -120, 125).astype(np.int8).view(np.uint8) ^ 128
+        assert np.array_equal(c[:, :columns], want[:, :columns])
+        assert (c[:, columns:] == 99).all()  # nothing else is touched

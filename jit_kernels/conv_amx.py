@@ -1,0 +1,108 @@
+"""Convolution on int8 and uint8 tensors by the tiles of AMX: activations are read where they are, of either sign."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir import TensorType
+from .conv_dot4 import Way, folded, in_rows, lower_conv2d, product_of_rows, product_of_windows
+from .gemm_amx import (
+    SIDE,
+    SIGNED,
+    SPLIT,
+    amx_bounded_block,
+    configuration,
+    configure,
+    release,
+    steps_of,
+)  # fmt: skip
+from .isa import tiles_permitted
+from .kernel import I64, OK, S64, kernel
+from .lowering import Operand, Site, Step
+from .strips import SLACK
+
+AMX = frozenset({"amx-int8", "amx-tile", "avx512vnni"})
+FEWEST = 32  # products of a sum for which tiles pay
+
+rows_by_amx, windows_by_amx = (
+    product_of_rows(amx_bounded_block),
+    product_of_windows(amx_bounded_block),
+)
+
+
+@kernel
+def amx_rows(
+    config: I64, x: I64, w: I64, table: I64, y: I64, offsets: I64, scratch: I64, m: I64, n: I64,
+    quads: I64, lda: I64, ldc: I64, rows: I64, room: I64, how: I64, copied: I64, flip: I64,
+    low: I64, high: I64, out: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Y = requantize(X W + bias) for rows of X."""
+    configure(config)
+    rows_by_amx(
+        x, w, table, y, offsets, scratch, m, n, quads, lda, ldc, rows, room, how, copied, flip,
+        low, high, out, tid, threads,
+    )  # fmt: skip
+    release()
+    return OK
+
+
+@kernel
+def amx_windows(
+    config: I64, x: I64, w: I64, table: I64, y: I64, offsets: I64, scratch: I64, g: S64, channel: I64,
+    n: I64, pieces: I64, quads: I64, pitch: I64, ldc: I64, lines: I64, room: I64, how: I64,
+    flip: I64, pad: I64, low: I64, high: I64, out: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """The same for windows over X, from channel number `channel` on."""
+    configure(config)
+    windows_by_amx(
+        x, w, table, y, offsets, scratch, g, channel, n, pieces, quads, pitch, ldc, lines, room, how,
+        flip, pad, low, high, out, tid, threads,
+    )  # fmt: skip
+    release()
+    return OK
+
+
+class AmxWay(Way):
+    """By tiles of 16 rows and 16 columns."""
+
+    split = True
+    rows, windows = amx_rows, amx_windows
+
+    def code(self, t: TensorType) -> tuple[int, int, int]:
+        """Return (flip, zero, least); nothing is flipped."""
+        return 0, t.quant.zero_point[0] if t.quant else 0, -128 if t.dtype == np.int8 else 0
+
+    def quads(self, size: int) -> int:
+        """Return a number of fours that steps divide."""
+        steps, each = steps_of(-(-size // 4))
+        return steps * each
+
+    def how(self, count: int, t: TensorType, more: int) -> int:
+        """Return whether bytes are signed, and weights split."""
+        return SIGNED * (t.dtype == np.int8) + SPLIT * (more != 0)
+
+    def slack(self, lda: int) -> int:
+        """A tile has 16 rows, needed or not; a row's last step may reach beyond it, as far as into the next."""
+        return SLACK + (SIDE + 1) * lda
+
+    def extra(self, site: Site, quads: int, more: int) -> tuple[Operand, ...]:
+        """Return the configuration of the tiles."""
+        return (site.constant(configuration(steps_of(quads)[1], more != 0)),)
+
+
+AMX_WAY = AmxWay()
+
+
+def takes_amx(site: Site) -> bool:
+    """Whether sums are long, rows are many, and weights and sums small."""
+    w, y = site.inputs[1], site.outputs[0]
+    assert w is not None
+    _, p, q, d = w.type.shape
+    rows = y.type.size // y.type.shape[3] if in_rows(site) else y.type.shape[2]
+    enough = p * q * d >= FEWEST and rows >= (SIDE if in_rows(site) else SIDE // 2)
+    return enough and tiles_permitted() and folded(site, AMX_WAY) is not None
+
+
+def lower_amx_conv2d(site: Site) -> list[Step]:
+    """By tiles."""
+    return lower_conv2d(site, AMX_WAY)

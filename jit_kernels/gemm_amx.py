@@ -1,0 +1,258 @@
+"""8-bit matrix product by the tiles of AMX: 16 x 16 sums of 64 products an instruction, then the same ending.
+
+A is signed or unsigned bytes, where they are. Its rows are cut and B is packed as for `gemm_dot4`; `quads` are a
+multiple of the number of steps that they are taken in, at most 16 at a time. Weights that do not fit into int8 are a
+sum of two that do (`SPLIT`): the second is one number, as a last unit of B for all columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir import Array
+from .gemm_dot4 import QUAD, store_bytes
+from .kernel import I64, Inlined, inlined
+from .requant_tiles import BYTES, Bounded, Ending
+from .simd import LANES, Tile, Value, Vectors, tile
+
+SIDE = 16  # rows, columns and quads of a tile
+SUMS, A, MORE, B = (
+    0,
+    4,
+    5,
+    6,
+)  # numbers of tile registers: two by two sums, two of rows, two of columns
+SIGNED, SPLIT = (
+    1,
+    2,
+)  # bits of how to multiply: A is signed; B is a sum, and its second part takes a register of rows
+
+
+def steps_of(quads: int) -> tuple[int, int]:
+    """Return in how many steps to take `quads`, and how many each of them takes.
+
+    >>> steps_of(16), steps_of(17)
+    ((1, 16), (2, 9))
+    """
+    steps = -(-quads // SIDE)
+    return steps, -(-quads // steps)
+
+
+def configuration(quads: int, split: bool) -> Array:
+    """Return what `ldtilecfg` reads, for steps of so many quads."""
+    columns, rows = np.zeros(16, np.uint16), np.zeros(16, np.uint8)
+    columns[:8], rows[:8] = 64, SIDE
+    columns[A : A + 2] = 4 * quads
+    rows[B : B + 2] = quads
+    if split:
+        columns[MORE], rows[MORE] = columns[B], rows[B]
+    head = np.zeros(16, np.uint8)
+    head[0] = 1  # palette
+    return np.concatenate([head, columns.view(np.uint8), rows])
+
+
+def _call(v: Vectors, name: str, numbers: tuple[int, ...], *values: Value) -> None:
+    bytes_ = [v.ir.Constant(v.element("s8"), n) for n in numbers]
+    v.call(f"llvm.x86.{name}", v.ir.VoidType(), *bytes_, *values)
+
+
+@tile("amx_configure", inline=True)
+def configure(v: Vectors, address: I64) -> None:
+    """Set the shapes of the tile registers."""
+    _call(v, "ldtilecfg", (), v.pointer(address))
+
+
+@tile("amx_release", inline=True)
+def release(v: Vectors) -> None:
+    """Give the tile registers back: they need not be saved when threads change."""
+    _call(v, "tilerelease", ())
+
+
+def _products(
+    v: Vectors,
+    name: str,
+    a: Value,
+    lda: Value,
+    pieces: tuple[Value, ...],
+    b: list[Value],
+    sides: int,
+    more: Value | None,
+) -> None:
+    """Add the products of 16 `sides` rows and a unit of columns each in `b` to the sums."""
+    offsets, runs, steps, quads = pieces
+    lower, line = v.mul(lda, SIDE), v.const(4 * LANES)
+    apart = v.b.sub(b[-1], b[0])
+
+    def step(_: Value, here: Value, columns: Value) -> list[Value]:
+        for i in range(sides):
+            place = v.pointer(here, v.mul(lower, i))
+            _call(v, "tileloadd64", (A + i,), place, lda)
+        if more is not None:
+            _call(v, "tileloadd64", (MORE,), v.pointer(columns, v.b.sub(more, b[0])), line)
+        for j in range(len(b)):
+            _call(v, "tileloadd64", (B + j,), v.pointer(columns, v.mul(apart, j)), line)
+            for i in range(sides):
+                _call(v, name, (SUMS + 2 * i + j, A + i, B + j))
+            if more is not None:
+                _call(v, name, (SUMS + j, A, MORE))
+        return [v.add(here, v.mul(quads, 4)), v.add(columns, v.mul(quads, QUAD))]
+
+    def run(i: Value, columns: Value) -> list[Value]:
+        first = v.add(a, v.scalar("s64", v.pointer(offsets), v.mul(i, 8)))
+        return v.carry(steps, [first, columns], step)[1:]
+
+    v.carry(runs, [b[0]], run)
+
+
+def amx_tile(sides: int, vectors: int, ending: type[Ending], split: bool = False) -> Tile:
+    """Return the tile of 16 or 32 rows, the first `rows` of which count, and one or two units of columns."""
+
+    @tile(f"amx_gemm_{SIDE * sides}x{vectors}_{ending.__name__}{'_split' * split}")
+    def gemm(
+        v: Vectors, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64, quads: I64, b: I64,
+        more: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64, rows: I64, how: I64,
+        low: I64, high: I64, zero: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """C[rows, columns] = requantize(A B + bias)."""
+        unit = v.mul(v.mul(runs, v.mul(steps, quads)), QUAD)
+        b_units = [b, v.add(b, unit)][:vectors]
+        tables = [v.pointer(table, BYTES * j) for j in range(vectors)]
+        for i in range(sides):
+            for j in range(vectors):
+                _call(
+                    v, "tileloadd64", (SUMS + 2 * i + j,), tables[j], v.const(0)
+                )  # all rows alike
+        pieces = (offsets, runs, steps, quads)
+        signed = v.b.trunc(how, v.ir.IntType(1))  # bit SIGNED
+        with v.b.if_else(signed) as (yes, no):
+            for branch, name in ((yes, "tdpbssd"), (no, "tdpbusd")):
+                with branch:
+                    _products(v, name, a, lda, pieces, b_units, sides, more if split else None)
+        with v.b.goto_entry_block():
+            kept = v.b.alloca(v.ir.ArrayType(v.vector("s32"), SIDE * sides * vectors))
+            kept.align = 64
+        kept = v.b.bitcast(kept, v.element("s8").as_pointer())
+        line = 4 * LANES
+        for i in range(sides):
+            for j in range(vectors):
+                place = v.pointer(kept, (SIDE * i * vectors + j) * line)
+                _call(v, "tilestored64", (SUMS + 2 * i + j,), place, v.const(vectors * line))
+        finish_rows(
+            v, kept, rows, ending(v, low, high, zero, flip), tables, (c, ldc, second, columns)
+        )
+
+    return gemm
+
+
+def finish_rows(
+    v: Vectors, kept: Value, rows: Value, requantize: Ending, tables: list[Value],
+    to: tuple[Value, Value, Value, Value],
+) -> None:  # fmt: skip
+    """Requantize rows of sums in memory, four vectors at a time."""
+    c, ldc, second, columns = to
+    vectors, line = len(tables), 4 * LANES
+    constants = [requantize.constants(t) for t in tables]
+    each = 4 // vectors
+
+    def some(first: Value, rows: int) -> list[Value]:
+        place = v.pointer(kept, v.mul(first, vectors * line))
+        sums = [v.load("s32", place, line * i) for i in range(rows * vectors)]
+        padded = (sums * 4)[:4]
+        y = requantize(padded, (constants * each)[:4])
+        for i in range(rows * vectors):
+            row, j = divmod(i, vectors)
+            x = v.shuffle(y, y, range(i * v.lanes, (i + 1) * v.lanes))
+            at = v.pointer(c, v.mul(ldc, v.add(first, row)))
+            if vectors == 1:
+                store_bytes(v, x, columns, at)
+            else:
+                v.store(x, at, v.mul(second, j))
+        return []
+
+    whole = v.b.sdiv(rows, v.const(each))
+    v.carry(whole, [], lambda i: some(v.mul(i, each), each))
+    done = v.mul(whole, each)
+    v.carry(v.b.sub(rows, done), [], lambda i: some(v.add(done, i), 1))
+
+
+def amx_any(ending: type[Ending]) -> Tile:
+    """Return the function that calls the tile of some sides and units."""
+    tiles = {
+        (sides, vectors, split): amx_tile(sides, vectors, ending, bool(split))
+        for sides, split in ((1, 0), (2, 0), (1, SPLIT))
+        for vectors in (1, 2)
+    }
+
+    @tile(f"amx_gemm_any_{ending.__name__}", inline=True)
+    def choose(
+        v: Vectors, sides: I64, vectors: I64, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64,
+        quads: I64, b: I64, more: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64,
+        rows: I64, how: I64, low: I64, high: I64, zero: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """Call the tile of these."""
+        given = (
+            a,
+            lda,
+            offsets,
+            runs,
+            steps,
+            quads,
+            b,
+            more,
+            table,
+            c,
+            ldc,
+            second,
+            columns,
+            rows,
+            how,
+        )
+        split = v.b.and_(how, v.const(SPLIT))
+        for size, each in tiles.items():
+            wanted = zip((sides, vectors, split), size, strict=True)
+            fits = [v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted]
+            with v.when(v.b.and_(v.b.and_(*fits[:2]), fits[2])):
+                each.emit(v.b, *given, low, high, zero, flip)
+
+    return choose
+
+
+def product(ending: type[Ending]) -> Inlined:
+    """Return `block(...)`, the product of a block of rows, as `gemm_dot4.product` does, but for `how`."""
+    any_tile = amx_any(ending)
+
+    @inlined
+    def block(  # type: ignore[no-untyped-def]
+        a, lda, line_a, lines, count, how, offsets, runs, quads, b, first, last, table,
+        c, ldc, n, low, high, zero, flip,
+    ):  # fmt: skip
+        """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1."""
+        leftmost, columns, unit = max(n - LANES, 0), min(n, LANES), runs * quads * QUAD
+        more = b + (n + LANES - 1) // LANES * unit
+        steps = (quads + SIDE - 1) // SIDE
+        each = quads // steps
+        tallest = 1 if how & SPLIT != 0 or count < 2 * SIDE else 2
+        u = first
+        while u < last:
+            column = min(u * LANES, leftmost)
+            second = min((u + 1) * LANES, leftmost) - column
+            for line in range(lines):
+                i = 0
+                while i < count:
+                    sides = 1 if count - i <= SIDE else tallest
+                    # Overlaps the tile before where rows are missing, with the same results.
+                    i = max(min(i, count - sides * SIDE), 0)
+                    rows = min(sides * SIDE, count - i)
+                    any_tile(
+                        sides, min(2, last - u), a + line * line_a + i * lda, lda, offsets, runs,
+                        steps, each, b + u * unit, more, table + u * BYTES,
+                        c + (line * count + i) * ldc + column, ldc, second, columns, rows, how,
+                        low, high, zero, flip,
+                    )  # fmt: skip
+                    i += rows
+            u += 2
+
+    return block
+
+
+amx_bounded_block = product(Bounded)
