@@ -9,7 +9,9 @@ import os
 LEVELS = {
     "any": frozenset[str](),
     "avx2": frozenset({"avx", "avx2", "fma", "f16c"}),
-    "avx512": frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avxvnni"}),
+    "avx512": frozenset(
+        {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avxvnni", "avx512vbmi"}
+    ),
 }
 
 
