@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,11 @@ from ..refimpl.activation import (
     tanh,
 )
 from .broadcast import layout_operand, pairwise
-from .exponential import exp32, expm1_32, tanh32
+from .exponential import expm1_32
 from .kernel import F32, F64, I64, OK, S64, Kernel, kernel, share
 from .lookup import lower_by_table
 from .lowering import Site, Step, lowers
+from .simd import Value, Vectors, tile
 
 
 @kernel
@@ -61,21 +63,47 @@ def f32_elu(x: F32, y: F32, count: I64, alpha: F64, tid: I64, threads: I64) -> I
     return OK
 
 
+@tile("logistic_row")
+def logistic_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
+    """1 / (1 + exp(-x))."""
+    _each(v, x, y, count, v.logistic)
+
+
+@tile("tanh_row")
+def tanh_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
+    """The hyperbolic tangent."""
+    _each(v, x, y, count, v.tanh)
+
+
+def _each(v: Vectors, x: Value, y: Value, count: Value, of: Callable[[Value], Value]) -> None:
+    """Replace each element; those after the last whole vector by masks."""
+    whole = v.b.sdiv(count, v.const(v.lanes))
+
+    def step(i: Value) -> list[Value]:
+        at = v.mul(i, 4 * v.lanes)
+        v.store(of(v.load("f32", x, at)), y, at)
+        return []
+
+    v.carry(whole, [], step)
+    done = v.mul(whole, v.lanes)
+    with v.when(v.b.icmp_signed("<", done, count)):
+        some, at = v.mask(v.b.sub(count, done)), v.mul(done, 4)
+        v.store_some(of(v.load_some("f32", some, x, at)), some, y, at)
+
+
 @kernel
-def f32_logistic(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
+def f32_logistic(x: I64, y: I64, count: I64, tid: I64, threads: I64) -> I64:
     """1 / (1 + exp(-x))."""
     start, stop = share(count, tid, threads)
-    for i in range(start, stop):
-        y[i] = np.float32(1) / (np.float32(1) + exp32(-x[i]))
+    logistic_row(x + 4 * start, y + 4 * start, stop - start)
     return OK
 
 
 @kernel
-def f32_tanh(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
-    """By `tanh32`."""
+def f32_tanh(x: I64, y: I64, count: I64, tid: I64, threads: I64) -> I64:
+    """The hyperbolic tangent."""
     start, stop = share(count, tid, threads)
-    for i in range(start, stop):
-        y[i] = tanh32(x[i])
+    tanh_row(x + 4 * start, y + 4 * start, stop - start)
     return OK
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 LEVELS = {
     "any": frozenset[str](),
     "avx2": frozenset({"avx", "avx2", "fma", "f16c"}),
-    "avx512": frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avxvnni"}),
+    "avx512": frozenset(
+        {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avxvnni", "avx512vbmi"}
+    ),
     "amx": frozenset({"amx-tile", "amx-int8"}),
 }
 

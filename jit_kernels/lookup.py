@@ -11,9 +11,14 @@ import numpy as np
 
 from ..ir import Array, TensorType
 from ..quant.rule import INT8, Quantized
-from .kernel import I64, OK, OUT_OF_DOMAIN, U8, R, T, kernel_family, share
+from .isa import HOST
+from .kernel import I64, OK, OUT_OF_DOMAIN, U8, R, T, kernel, kernel_family, share
 from .lowering import Site, Step
+from .patches import runs
+from .simd import Vectors, tile
 from .strided import width
+
+BYTES = 64  # that AVX512-VBMI looks up at a time
 
 
 @kernel_family(("u8", "u8"), ("u8", "u16"), ("u16", "u8"), ("u16", "u16"), ("u16", "u32"))
@@ -22,6 +27,24 @@ def look_up(x: T, table: R, y: R, count: I64, tid: I64, threads: I64) -> I64:
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
         y[i] = table[x[i]]
+    return OK
+
+
+@tile("look_up_bytes")
+def look_up_row(v: Vectors, x: I64, table: I64, y: I64, count: I64) -> None:
+    """Replace at least BYTES bytes; the last ones may be looked up twice."""
+    entries = [v.load("s8", table, BYTES * i, BYTES) for i in range(4)]
+    do = lambda i, width: v.store(v.entries(v.load("s8", x, i, width), entries), y, i)  # noqa: E731
+    runs(v, count, (BYTES,), do, short=False)
+
+
+@kernel
+def look_up_bytes(x: I64, table: I64, y: I64, count: I64, tid: I64, threads: I64) -> I64:
+    """The same for bytes, BYTES at a time."""
+    start, stop = share(count // BYTES, tid, threads)
+    start, stop = start * BYTES, count if tid == threads - 1 else stop * BYTES
+    if stop - start >= BYTES:
+        look_up_row(x + start, table, y + start, stop - start)
     return OK
 
 
@@ -60,7 +83,10 @@ def look_up_steps(site: Site, table: Array) -> list[Step]:
     (x,), (y,) = site.inputs, site.outputs
     assert x is not None
     bits = site.constant(table.view(BITS[y.type.dtype.itemsize]))
-    return [Step(look_up[width(x), width(y)], (x, bits, y, y.type.size))]
+    kinds = width(x), width(y)
+    # Each thread has whole vectors, the last one the rest as well.
+    wide = kinds == ("u8", "u8") and "avx512vbmi" in HOST and y.type.size >= BYTES * site.threads
+    return [Step(look_up_bytes if wide else look_up[kinds], (x, bits, y, y.type.size))]
 
 
 def lower_by_table(site: Site) -> list[Step]:

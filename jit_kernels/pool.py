@@ -1,172 +1,236 @@
-"""Pooling: for each place of a window a row of channels is added or compared, so that channels are the vector."""
+"""Pooling: the places of a window are met one after the other, and a vector is channels of one place."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 from ..quant.activation import activation_range
 from ..refimpl.activation import ACTIVATIONS
 from ..refimpl.pool import avg_pool2d, max_pool2d
-from .kernel import F32, F64, I64, OK, S8, S32, U8, Kernel, inlined, kernel, share
+from .kernel import F64, I64, OK, Inlined, Kernel, inlined, kernel, share
 from .lowering import Site, Step, lowers
+from .patches import inner, runs
+from .simd import LANES, Tile, Value, Vectors, tile
+
+MOST = (
+    1 << 16
+)  # places of a window of integers: up to here float32 divides their sums without error
+
+Take = Callable[[Vectors, Value, Value], Value]  # (v, what is there, vector of the next place)
+Finish = Callable[[Vectors, Value, Value, Sequence[Value]], Value]  # (v, all taken, places, bounds)
 
 
-@inlined
-def extent(position, kernel, size):  # type: ignore[no-untyped-def]
-    """Return the (first, last + 1) elements of a window that starts at `position`, cut to [0, size)."""
-    return max(position, 0), min(position + kernel, size)
+def _widths(size: int) -> tuple[int, ...]:
+    """Return the numbers of elements of `size` bytes that are taken at a time."""
+    if size == 1:
+        return tuple(n for n in (4 * LANES, 16) if n <= 4 * LANES)
+    return (4 * LANES, LANES, 4) if LANES > 4 else (16, 4)
 
 
-@inlined
-def rounded_mean(total, count):  # type: ignore[no-untyped-def]
-    """Divide int32 numbers, halves away from zero: their float64 quotient never rounds up to a whole number."""
-    whole = np.int32((abs(total) + (count >> 1)) / count)
-    return whole if total >= 0 else -whole
+def _tile(name: str, size: int, start: str, take: Take, finish: Finish) -> Tile:
+    """Return the tile of `count` windows of the same size, `step` bytes apart; `start` is what is taken of no place."""
+    kind = "f32" if size == 4 else "s8"
+
+    def windows(v: Vectors, x: Value, y: Value, sizes: Sequence[Value], ends: list[Value]) -> None:
+        channels, pitch, rows, columns, count, step = sizes
+        place, taps = v.mul(channels, size), v.mul(rows, columns)
+
+        def window(i: Value) -> list[Value]:
+            source, target = v.pointer(x, v.mul(i, step)), v.pointer(y, v.mul(i, place))
+
+            def do(c: Value, width: int) -> None:
+                at = v.pointer(source, v.mul(c, size))
+                first = v.load(kind, at, 0, width)
+                acc = v.full(start, 0, width) if start else first
+
+                def row(r: Value, acc: Value) -> list[Value]:
+                    line = v.pointer(at, v.mul(r, pitch))
+
+                    def column(q: Value, acc: Value) -> list[Value]:
+                        return [take(v, acc, v.load(kind, line, v.mul(q, place), width))]
+
+                    return v.carry(columns, [acc], column)
+
+                (acc,) = v.carry(rows, [acc], row)
+                v.store(finish(v, acc, taps, ends), target, v.mul(c, size))
+
+            runs(v, channels, _widths(size), do)
+            return []
+
+        v.carry(count, [], window)
+
+    if size == 4:
+
+        @tile(name)
+        def floats(
+            v: Vectors, x: I64, y: I64, channels: I64, pitch: I64, rows: I64, columns: I64,
+            count: I64, step: I64, low: F64, high: F64,
+        ) -> None:  # fmt: skip
+            """float32 windows."""
+            ends = [v.narrow(e, "f32") for e in (low, high)]
+            windows(v, x, y, (channels, pitch, rows, columns, count, step), ends)
+
+        return floats
+
+    @tile(name)
+    def bytes_(
+        v: Vectors, x: I64, y: I64, channels: I64, pitch: I64, rows: I64, columns: I64,
+        count: I64, step: I64, low: I64, high: I64,
+    ) -> None:  # fmt: skip
+        """Windows of stored bytes."""
+        ends = [v.narrow(e, "s32") for e in (low, high)]
+        windows(v, x, y, (channels, pitch, rows, columns, count, step), ends)
+
+    return bytes_
+
+
+def _larger_float(v: Vectors, old: Value, new: Value) -> Value:
+    """The larger; a NaN wins."""
+    larger = v.b.select(v.b.fcmp_ordered(">", old, new), old, new)
+    return v.b.select(v.b.fcmp_unordered("uno", old, old), old, larger)
+
+
+def _clamped(v: Vectors, x: Value, taps: Value, ends: Sequence[Value]) -> Value:
+    least, most = (v.splat(e, x.type.count) for e in ends)
+    return v.clamp(x, least, most)
+
+
+def _mean(v: Vectors, x: Value, taps: Value, ends: Sequence[Value]) -> Value:
+    count = v.b.sitofp(v.splat(taps, x.type.count), x.type)
+    return _clamped(v, v.b.fdiv(x, count), taps, ends)
+
+
+def _larger_byte(signed: bool) -> Take:
+    name = "smax" if signed else "umax"
+    return lambda v, old, new: v.call(f"llvm.{name}.v{old.type.count}i8", old.type, old, new)
+
+
+def _clamped_byte(signed: bool) -> Finish:
+    def finish(v: Vectors, x: Value, taps: Value, ends: Sequence[Value]) -> Value:
+        for name, end in zip(("max", "min"), ends, strict=True):
+            limit = v.splat(v.b.trunc(end, v.element("s8")), x.type.count)
+            prefix = "s" if signed else "u"
+            x = v.call(f"llvm.{prefix}{name}.v{x.type.count}i8", x.type, x, limit)
+        return x
+
+    return finish
+
+
+def _more(signed: bool) -> Take:
+    return lambda v, acc, new: v.b.add(acc, v.widen(new, "s32", signed))
+
+
+def _mean_byte(v: Vectors, x: Value, taps: Value, ends: Sequence[Value]) -> Value:
+    """Divide, halves away from zero: no quotient of these is rounded up to a whole number."""
+    count = x.type.count
+    places = v.splat(v.b.trunc(taps, v.element("s32")), count)
+    sign = v.b.ashr(x, v.full("s32", 31, count))
+    size = v.b.sub(v.b.xor(x, sign), sign)
+    size = v.b.add(size, v.b.lshr(places, v.full("s32", 1, count)))
+
+    def quotient(kind: str) -> Value:
+        real = v.vector(kind, count)
+        return v.b.fptosi(v.b.fdiv(v.b.sitofp(size, real), v.b.sitofp(places, real)), x.type)
+
+    many = v.b.icmp_signed(">", taps, v.const(MOST))
+    (whole,) = v.maybe(many, [quotient("f32")], lambda _: [quotient("f64")])
+    whole = v.b.sub(v.b.xor(whole, sign), sign)
+    least, most = (v.splat(e, count) for e in ends)
+    return v.b.trunc(v.clamp_int(whole, least, most), v.vector("s8", count))
+
+
+def _walk(size: int, run: Tile) -> Inlined:
+    """Return the loop over places of the output, the windows inside of the image in runs."""
+
+    def loop(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads):  # type: ignore[no-untyped-def]
+        """Threads share the rows."""
+        place = c * size
+        first, last = inner(w, -left, t, q, columns)
+        start, stop = share(n * rows, tid, threads)
+        for row in range(start, stop):
+            above = row % rows * s - top
+            u0, u1 = max(above, 0), min(above + p, h)
+            source, target = x + (row // rows * h + u0) * w * place, y + row * columns * place
+            j = 0
+            while j < columns:
+                v0, v1, count = max(j * t - left, 0), min(j * t - left + q, w), 1
+                if first <= j < last:
+                    count = last - j
+                run(
+                    source + v0 * place, target + j * place, c, w * place, u1 - u0, v1 - v0, count,
+                    t * place, low, high,
+                )  # fmt: skip
+                j += count
+
+    return inlined(loop)
+
+
+f32_max = _walk(4, _tile("f32_max_pool", 4, "", _larger_float, _clamped))
+f32_mean = _walk(4, _tile("f32_avg_pool", 4, "f32", lambda v, x, y: v.b.fadd(x, y), _mean))
+s8_max = _walk(1, _tile("s8_max_pool", 1, "", _larger_byte(True), _clamped_byte(True)))
+u8_max = _walk(1, _tile("u8_max_pool", 1, "", _larger_byte(False), _clamped_byte(False)))
+s8_mean = _walk(1, _tile("s8_avg_pool", 1, "s32", _more(True), _mean_byte))
+u8_mean = _walk(1, _tile("u8_avg_pool", 1, "s32", _more(False), _mean_byte))
 
 
 @kernel
 def f32_avg_pool(
-    x: F32, y: F32, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
+    x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
     p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: F64, high: F64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
-    """Average float32 windows; the sums are gathered in `y` itself."""
-    least, most = np.float32(low), np.float32(high)
-    start, stop = share(n * rows, tid, threads)
-    for row in range(start, stop):
-        image, first = row // rows * h, row % rows * s - top
-        u0, u1 = extent(first, p, h)
-        for j in range(columns):
-            v0, v1 = extent(j * t - left, q, w)
-            to = (row * columns + j) * c
-            for k in range(c):
-                y[to + k] = np.float32(0)
-            for u in range(u0, u1):
-                for v in range(v0, v1):
-                    at = ((image + u) * w + v) * c
-                    for k in range(c):
-                        y[to + k] += x[at + k]
-            count = np.float32((u1 - u0) * (v1 - v0))
-            for k in range(c):
-                mean = y[to + k] / count
-                mean = least if mean < least else mean
-                y[to + k] = most if mean > most else mean
+    """Average float32 windows."""
+    f32_mean(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
     return OK
-
-
-@inlined
-def avg_pool(  # type: ignore[no-untyped-def]
-    x, y, sums, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads
-):
-    """Average stored integers; `sums` holds c of them for each thread."""
-    mine = tid * c
-    start, stop = share(n * rows, tid, threads)
-    for row in range(start, stop):
-        image, first = row // rows * h, row % rows * s - top
-        u0, u1 = extent(first, p, h)
-        for j in range(columns):
-            v0, v1 = extent(j * t - left, q, w)
-            for k in range(c):
-                sums[mine + k] = 0
-            for u in range(u0, u1):
-                for v in range(v0, v1):
-                    at = ((image + u) * w + v) * c
-                    for k in range(c):
-                        sums[mine + k] += x[at + k]
-            count = np.int32((u1 - u0) * (v1 - v0))
-            to = (row * columns + j) * c
-            for k in range(c):
-                y[to + k] = min(max(rounded_mean(sums[mine + k], count), low), high)
 
 
 @kernel
 def s8_avg_pool(
-    x: S8, y: S8, sums: S32, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
+    x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
     p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: I64, high: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Average int8 windows."""
-    avg_pool(
-        x, y, sums, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads
-    )  # fmt: skip
+    s8_mean(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
     return OK
 
 
 @kernel
 def u8_avg_pool(
-    x: U8, y: U8, sums: S32, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
+    x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
     p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: I64, high: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Average uint8 windows."""
-    avg_pool(
-        x, y, sums, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads
-    )  # fmt: skip
+    u8_mean(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
     return OK
-
-
-@inlined
-def max_pool(  # type: ignore[no-untyped-def]
-    x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, least, most, tid, threads
-):
-    """Take the largest of each window, clamped to [least, most], both of the elements' type; a NaN stays."""
-    start, stop = share(n * rows, tid, threads)
-    for row in range(start, stop):
-        image, first = row // rows * h, row % rows * s - top
-        u0, u1 = extent(first, p, h)
-        for j in range(columns):
-            v0, v1 = extent(j * t - left, q, w)
-            to = (row * columns + j) * c
-            begin = ((image + u0) * w + v0) * c
-            for k in range(c):
-                y[to + k] = x[begin + k]
-            for u in range(u0, u1):
-                for v in range(v0, v1):
-                    at = ((image + u) * w + v) * c
-                    for k in range(c):
-                        new, old = x[at + k], y[to + k]
-                        y[to + k] = new if (new > old) | (new != new) else old
-            for k in range(c):
-                largest = y[to + k]
-                largest = least if largest < least else largest
-                y[to + k] = most if largest > most else largest
 
 
 @kernel
 def f32_max_pool(
-    x: F32, y: F32, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
+    x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
     p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: F64, high: F64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Largest of float32 windows."""
-    least, most = np.float32(low), np.float32(high)
-    max_pool(
-        x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, least, most, tid, threads
-    )  # fmt: skip
+    f32_max(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
     return OK
 
 
 @kernel
 def s8_max_pool(
-    x: S8, y: S8, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
+    x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
     p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: I64, high: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Largest of int8 windows."""
-    least, most = np.int8(low), np.int8(high)
-    max_pool(
-        x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, least, most, tid, threads
-    )  # fmt: skip
+    s8_max(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
     return OK
 
 
 @kernel
 def u8_max_pool(
-    x: U8, y: U8, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
+    x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
     p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: I64, high: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Largest of uint8 windows."""
-    least, most = np.uint8(low), np.uint8(high)
-    max_pool(
-        x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, least, most, tid, threads
-    )  # fmt: skip
+    u8_max(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
     return OK
 
 
@@ -174,27 +238,25 @@ AVERAGE: dict[str, Kernel] = {"f32": f32_avg_pool, "s8": s8_avg_pool, "u8": u8_a
 LARGEST: dict[str, Kernel] = {"f32": f32_max_pool, "s8": s8_max_pool, "u8": u8_max_pool}
 
 
-def _geometry(site: Site) -> tuple[Any, ...]:
-    """Return the sizes, the window and the bounds that all these kernels take."""
-    (n, h, w, c), out = site.inputs[0].type.shape, site.outputs[0].type  # type: ignore[union-attr]
-    a = site.attributes
+def _lower(site: Site, kernels: dict[str, Kernel]) -> list[Step]:
+    """One step: sizes, window and bounds."""
+    x, y, a = site.inputs[0], site.outputs[0], site.attributes
+    assert x is not None
     bounds: tuple[float, float] = ACTIVATIONS[a["activation"]]
-    if out.format != "f32":
-        bounds = activation_range(out, a["activation"])
-    window = (*a["kernel"], *a["stride"], a["pad"][0], a["pad"][2])
-    return (n, h, w, c, *out.shape[1:3], *window, *bounds)
+    if y.type.format != "f32":
+        bounds = activation_range(y.type, a["activation"])
+    window: tuple[Any, ...] = (*a["kernel"], *a["stride"], a["pad"][0], a["pad"][2])
+    sizes = (*x.type.shape, *y.type.shape[1:3], *window, *bounds)
+    return [Step(kernels[y.type.format], (x, y, *sizes))]
 
 
 @lowers((avg_pool2d, "f32"), (avg_pool2d, "s8"), (avg_pool2d, "u8"))
 def lower_avg_pool(site: Site) -> list[Step]:
-    """Integer windows need a row of sums for each thread."""
-    x, y = site.inputs[0], site.outputs[0]
-    sums = () if y.type.format == "f32" else (site.scratch(4 * y.type.shape[3] * site.threads),)
-    return [Step(AVERAGE[y.type.format], (x, y, *sums, *_geometry(site)))]
+    """One step."""
+    return _lower(site, AVERAGE)
 
 
 @lowers((max_pool2d, "f32"), (max_pool2d, "s8"), (max_pool2d, "u8"))
 def lower_max_pool(site: Site) -> list[Step]:
     """One step."""
-    x, y = site.inputs[0], site.outputs[0]
-    return [Step(LARGEST[y.type.format], (x, y, *_geometry(site)))]
+    return _lower(site, LARGEST)

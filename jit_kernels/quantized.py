@@ -15,7 +15,10 @@ from ..refimpl.activation import prelu
 from ..refimpl.binary import add, mul, squared_difference, sub
 from .broadcast import layout_of, layout_operand, pairwise
 from .kernel import I64, OK, S8, S64, Kernel, KernelFamily, T, inlined, kernel, kernel_family
-from .lowering import Operand, Site, Step, lowers
+from .linear import lower_linear, takes_linear
+from .lowering import CPU, Lowering, Operand, Site, Step, lowers
+from .pairs_int8 import long_rows
+from .quantized_bytes import lower_product_of_bytes, lower_sum_of_bytes
 from .requant import factor, scale_twice
 
 # Parameters: zero points of x, y and z, the range of z, unit of the fractional bits, a sign; then three multipliers of
@@ -130,7 +133,6 @@ def _quantized(operand: Operand | None) -> Quantized:
     return Quantized(np.empty(0), operand.type.quant)
 
 
-@lowers(*[(op, form) for op in (add, sub) for form in ("s8", "u8", "s16")])
 def lower_sum(site: Site) -> list[Step]:
     """Lower to one loop; the operand with the larger scale comes first, as it needs no multiplier."""
     (x, y), (z,) = site.inputs, site.outputs
@@ -152,7 +154,16 @@ def lower_sum(site: Site) -> list[Step]:
     return [Step(KERNELS[site.node.op, z.type.format], (x, y, z, layout, p))]
 
 
-@lowers(*[key for key in KERNELS if key[0] in SCALES])
+CPU.of(*[(op, form) for op in (add, sub) for form in ("s8", "u8")])(
+    (
+        Lowering(lower_linear, takes_linear),
+        Lowering(lower_sum_of_bytes, long_rows),
+        Lowering(lower_sum),
+    )
+)
+CPU.of((add, "s16"), (sub, "s16"))((Lowering(lower_sum),))
+
+
 def lower_quantized(site: Site) -> list[Step]:
     """Lower to one loop whose parameters are the zero points, the range and the multipliers."""
     (x, y), (z,), op = site.inputs, site.outputs, site.node.op
@@ -165,3 +176,8 @@ def lower_quantized(site: Site) -> list[Step]:
     assert len(numbers) == LENGTH
     p = site.constant(np.array(numbers, np.int64))
     return [Step(KERNELS[op, z.type.format], (x, y, z, layout_operand(site), p))]
+
+
+_BYTES = [(mul, form) for form in ("s8", "u8")]
+CPU.of(*_BYTES)((Lowering(lower_product_of_bytes, long_rows), Lowering(lower_quantized)))
+lowers(*[key for key in KERNELS if key[0] in SCALES and key not in _BYTES])(lower_quantized)

@@ -19,11 +19,12 @@ from .simd_base import LANES, REGISTERS, Value
 from .simd_groups import GroupVectors
 from .simd_half import HalfVectors
 from .simd_int import IntegerVectors
+from .simd_math import MathVectors
 
 __all__ = ["LANES", "REGISTERS", "Tile", "Value", "Vectors", "tile"]
 
 
-class Vectors(IntegerVectors, HalfVectors, GroupVectors):
+class Vectors(IntegerVectors, HalfVectors, GroupVectors, MathVectors):
     """Emits operations on vectors of `lanes` elements at the end of the function that is being written."""
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:

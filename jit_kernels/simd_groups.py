@@ -62,3 +62,9 @@ class GroupVectors(Emitter):
             for i in range(group)
         ]
         return self.shuffle(low, high, order)
+
+    def entries(self, index: Value, table: Sequence[Value]) -> Value:
+        """Return the entries of a table of 256 bytes, four vectors of 64, at 64 places: AVX512-VBMI alone can."""
+        name, kind = "llvm.x86.avx512.vpermi2var.qi.512", index.type
+        low, high = (self.call(name, kind, table[i], index, table[i + 1]) for i in (0, 2))
+        return self.b.select(self.b.icmp_signed("<", index, self.full("s8", 0, 64)), high, low)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..quant.softmax import SLOPE, START, SUM_BITS, SoftmaxScale, exp_of_negativ
 from ..refimpl.softmax import log_softmax, softmax
 from .kernel import F32, F64, I64, OK, S8, S16, S32, U8, Kernel, inlined, kernel, share
 from .lowering import Site, Step, lowers
+from .simd import Value, Vectors, tile
 
 INT32_MAX = 2**31 - 1
 
@@ -25,20 +27,66 @@ def largest(x, at, depth):  # type: ignore[no-untyped-def]
     return most
 
 
+@tile("softmax_rows")
+def softmax_rows(v: Vectors, x: I64, y: I64, rows: I64, depth: I64, beta: F64) -> None:
+    """Powers, their sum, and a product with its reciprocal; the end of a row by masks."""
+    slope, vectors = v.splat(v.narrow(beta, "f32")), v.b.sdiv(depth, v.const(v.lanes))
+    done = v.mul(vectors, 4 * v.lanes)
+    some = v.mask(v.b.sub(depth, v.mul(vectors, v.lanes)))
+    lowest, nothing = v.full("f32", -math.inf), v.full("f32", 0.0)
+
+    def row(r: Value) -> list[Value]:
+        source, target = (v.pointer(p, v.mul(v.mul(r, depth), 4)) for p in (x, y))
+
+        def across(start: Value, take: Callable[[Value, Value, Value | None], Value]) -> Value:
+            """Take all vectors of the row: take(what is there, offset, mask)."""
+            each = lambda i, acc: [take(acc, v.mul(i, 4 * v.lanes), None)]  # noqa: E731
+            (acc,) = v.carry(vectors, [start], each)
+            return take(acc, done, some)
+
+        def larger(acc: Value, at: Value, mask: Value | None) -> Value:
+            if mask is None:
+                new = v.load("f32", source, at)
+            else:
+                new = v.b.select(mask, v.load_some("f32", mask, source, at), lowest)
+            return v.b.select(v.b.fcmp_ordered(">", acc, new), acc, new)
+
+        def power(acc: Value, at: Value, mask: Value | None) -> Value:
+            if mask is None:
+                y = v.exp(v.b.fmul(v.b.fsub(v.load("f32", source, at), most), slope))
+                v.store(y, target, at)
+                return v.b.fadd(acc, y)
+            new = v.b.fsub(v.load_some("f32", mask, source, at), most)
+            y = v.exp(v.b.fmul(new, slope))
+            v.store_some(y, mask, target, at)
+            return v.b.fadd(acc, v.b.select(mask, y, nothing))
+
+        def scale(acc: Value, at: Value, mask: Value | None) -> Value:
+            if mask is None:
+                v.store(v.b.fmul(v.load("f32", target, at), factor), target, at)
+            else:
+                new = v.b.fmul(v.load_some("f32", mask, target, at), factor)
+                v.store_some(new, mask, target, at)
+            return acc
+
+        top = v.fold(
+            across(lowest, larger), lambda a, b: v.b.select(v.b.fcmp_ordered(">", a, b), a, b)
+        )
+        most = v.splat(top)
+        total = v.fold(across(nothing, power), v.b.fadd)
+        factor = v.splat(v.b.fdiv(v.ir.Constant(v.element("f32"), 1.0), total))
+        across(nothing, scale)
+        return []
+
+    v.carry(rows, [], row)
+
+
 @kernel
-def f32_softmax(x: F32, y: F32, rows: I64, depth: I64, beta: F64, tid: I64, threads: I64) -> I64:
-    """Powers, their sum, and a product with its reciprocal."""
-    slope = np.float32(beta)
+def f32_softmax(x: I64, y: I64, rows: I64, depth: I64, beta: F64, tid: I64, threads: I64) -> I64:
+    """Threads share the rows."""
     start, stop = share(rows, tid, threads)
-    for row in range(start, stop):
-        at = row * depth
-        most, total = largest(x, at, depth), np.float32(0)
-        for k in range(at, at + depth):
-            y[k] = np.float32(math.exp((x[k] - most) * slope))
-            total += y[k]
-        factor = np.float32(1) / total
-        for k in range(at, at + depth):
-            y[k] *= factor
+    at = 4 * start * depth
+    softmax_rows(x + at, y + at, stop - start, depth, beta)
     return OK
 
 

@@ -8,7 +8,7 @@ from litegold.conformance.judge import judge_case
 from litegold.ir import ConstraintError, QuantParams, RunError
 from litegold.jit_kernels.broadcast import layout_of
 from litegold.refimpl.activation import logistic, tanh
-from litegold.refimpl.binary import add, div, floor_div, pow, sub
+from litegold.refimpl.binary import add, div, floor_div, mul, pow, sub
 from litegold.refimpl.unary import exp, sqrt
 from litegold.runtime.session import Session
 
@@ -50,6 +50,56 @@ def test_all_pairs_of_bytes(op, scales):
     )
     verdict = judge_case(case, run(case, threads=2))
     assert verdict, verdict.reason
+
+
+ODD_SCALES = [(0.0513721, 0.03172113, 0.0719317), (0.011723, 0.9123411, 0.7312331)]
+EVEN_SCALES = [(0.5, 0.125, 0.25), (0.05, 0.031, 0.07), (2.0**-20, 2.0**9, 2.0**4)]
+
+
+def bytes_case(op, dtype, scales, x, y):
+    rng = np.random.default_rng(3)
+    info = np.iinfo(dtype)
+    first, second, last = (
+        QuantParams((float(np.float32(s)),), (int(rng.integers(info.min, info.max + 1)),))
+        for s in scales
+    )
+    attributes = {"activation": "none"}
+    return Case(
+        op, (x, y), attributes, quant=(first, second), out_dtype=(x.dtype,), out_quant=(last,)
+    )
+
+
+def kernel_of(case):
+    (step,) = Session(case.graph(), fold=False).plan(case.feeds()).steps
+    return step.step.kernel.__name__
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+@pytest.mark.parametrize("op", [add, sub, mul], ids=lambda op: op.__name__)
+@pytest.mark.parametrize("scales", [*ODD_SCALES, *EVEN_SCALES])
+@pytest.mark.parametrize("layout", ["first", "second", "both"])
+def test_all_pairs_of_bytes_in_long_rows(dtype, op, scales, layout):
+    values = np.arange(256).astype(np.uint8).view(dtype)
+    x, y = (values[:, None], values[None, :]) if layout == "first" else (values, values[:, None])
+    if layout == "both":
+        x, y = (np.ascontiguousarray(t) for t in np.broadcast_arrays(values[:, None], values))
+    case = bytes_case(op, dtype, scales, x, y)
+    alone, together = (run(case, threads=n)[0] for n in (1, 2))
+    verdict = judge_case(case, (alone,))
+    assert verdict, verdict.reason
+    assert np.array_equal(alone, together)
+    if op is not mul and scales in ODD_SCALES:
+        assert kernel_of(case) == "q8_linear"
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 63, 64, 65, 100, 4095, 9000])
+@pytest.mark.parametrize("scales", [ODD_SCALES[0], EVEN_SCALES[1]])
+def test_rows_of_bytes_of_every_length(count, scales):
+    x, y = np.random.default_rng(count).integers(-128, 128, (2, 3, count)).astype(np.int8)
+    case = bytes_case(add, np.int8, scales, x, y[:1])
+    for threads in (1, 2):
+        verdict = judge_case(case, run(case, threads=threads))
+        assert verdict, verdict.reason
 
 
 def test_six_axes_that_alternate():

@@ -1,0 +1,56 @@
+"""Operators along rows and look-ups where drawn cases are too few: vectors, their ends, special floats."""
+
+import numpy as np
+import pytest
+
+from litegold.conformance.case import Case
+from litegold.conformance.judge import judge_case
+from litegold.ir import QuantParams
+from litegold.refimpl.activation import logistic, tanh
+from litegold.refimpl.softmax import softmax
+from litegold.runtime import Session
+
+
+def assert_right(case):
+    alone, together = (
+        Session(case.graph(), threads=n, split_from=0).run(case.feeds())["y0"] for n in (1, 2)
+    )
+    verdict = judge_case(case, (alone,))
+    assert verdict, verdict.reason
+    assert alone.tobytes() == together.tobytes()
+
+
+DEPTHS = [1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 100, 1001]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("beta", [1.0, 0.25, 3.0])
+@pytest.mark.parametrize("spread", [1.0, 60.0])
+def test_softmax_of_rows(depth, beta, spread):
+    x = np.random.default_rng(depth).standard_normal((5, depth)).astype(np.float32) * spread
+    assert_right(Case(softmax, (np.float32(x),), {"beta": beta}))
+
+
+@pytest.mark.parametrize("depth", [3, 16, 21])
+def test_softmax_of_special_floats(depth):
+    x = np.random.default_rng(depth).standard_normal((6, depth)).astype(np.float32)
+    x[0, 1], x[1, 2], x[2, 0], x[3] = np.nan, -np.inf, np.inf, -np.inf
+    x[4, : depth - 1] = -np.inf
+    assert_right(Case(softmax, (x,)))
+
+
+@pytest.mark.parametrize("op", [logistic, tanh], ids=lambda op: op.__name__)
+@pytest.mark.parametrize("count", DEPTHS)
+def test_functions_of_rows(op, count):
+    x = np.random.default_rng(count).standard_normal(count).astype(np.float32) * 3
+    assert_right(Case(op, (x,)))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 127, 128, 129, 1000, 65_536])
+def test_bytes_looked_up(dtype, count):
+    x = np.random.default_rng(count).integers(0, 256, count).astype(np.uint8).view(dtype)
+    x[:256] = np.arange(256).astype(np.uint8).view(dtype)[:count]
+    least = int(np.iinfo(dtype).min)
+    quants = QuantParams((0.05,), (least + 100,)), QuantParams((1 / 256,), (least,))
+    assert_right(Case(logistic, (x,), quant=quants[:1], out_quant=quants[1:]))
