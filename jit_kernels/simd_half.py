@@ -29,6 +29,19 @@ class HalfVectors(Emitter):
         """Round float32 to nearest and store halves."""
         self.store(self.narrow_half(x), address, offset)
 
+    def load_real(self, name: str, address: Value, offset: Value = 0, lanes: int = 0) -> Value:
+        """Load float32, or halves as float32, as `name` says."""
+        if name == "f16":
+            return self.load_half(address, offset, lanes)
+        return self.load(name, address, offset, lanes)
+
+    def store_real(self, name: str, x: Value, address: Value, offset: Value = 0) -> None:
+        """Store float32, or round it to halves."""
+        if name == "f16":
+            self.store_half(x, address, offset)
+        else:
+            self.store(x, address, offset)
+
     def load_halves(self, count: Value, address: Value, offset: Value = 0) -> Value:
         """Load a vector of halves, of which the first `count` are there; the others are not touched."""
         mask, kind = self._first(count, self.lanes), self.vector("s16")
