@@ -15,6 +15,7 @@ from .gemm import PANEL, ROWS, pack, pad_columns
 from .gemm_half import half_block, half_rows
 from .kernel import F64, I64, OK, kernel, share
 from .lowering import CPU, Lowering, Operand, Site, Step
+from .native_half import NATIVE
 from .storage import BY_FLOAT32
 
 FEW = 4  # rows up to which the weights stay half: they are read once or little more
@@ -88,5 +89,5 @@ def lower_half_fully_connected(site: Site) -> Sequence[Step]:
     return _product(site, w.value, x.type.size // w.type.shape[1])
 
 
-CPU.of((conv2d, "f16"))((Lowering(lower_half_pointwise, _pointwise), BY_FLOAT32))
-CPU.of((fully_connected, "f16"))((Lowering(lower_half_fully_connected, _known), BY_FLOAT32))
+CPU.of((conv2d, "f16"))((NATIVE, Lowering(lower_half_pointwise, _pointwise), BY_FLOAT32))
+CPU.of((fully_connected, "f16"))((NATIVE, Lowering(lower_half_fully_connected, _known), BY_FLOAT32))

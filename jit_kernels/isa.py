@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 
 # Each level includes the ones before it.
-LEVELS = {
+X86 = {
     "any": frozenset[str](),
     "avx2": frozenset({"avx", "avx2", "fma", "f16c"}),
     "avx512": frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avxvnni"}),
+    "avx512fp16": frozenset({"avx512fp16"}),
 }
+ARM = {
+    "any": frozenset[str](),
+    "neon": frozenset({"neon"}),
+    "armv8.2": frozenset({"dotprod", "fullfp16"}),
+    "armv8.6": frozenset({"i8mm"}),
+}
+LEVELS = ARM if platform.machine() in ("aarch64", "arm64") else X86
+WIDEST = list(LEVELS)[-1]
 
 
 def _limit() -> str:
-    limit = os.environ.get("LITEGOLD_ISA", "avx512")
+    limit = os.environ.get("LITEGOLD_ISA", WIDEST)
     if limit not in LEVELS:
         raise ValueError(f"LITEGOLD_ISA={limit}: one of {', '.join(LEVELS)}")
     return limit
@@ -22,8 +32,10 @@ def _limit() -> str:
 
 def _banned(feature: str) -> bool:
     """Whether the limit forbids the compiler to use `feature`."""
-    if _limit() == "avx512":
+    if _limit() == WIDEST:
         return False
+    if _limit() == "avx512" or LEVELS is ARM:
+        return feature in LEVELS[WIDEST]
     if feature.startswith(("avx512", "avx10", "avxvnni", "avxneconvert", "avxifma", "amx")):
         return True
     wide = ("avx", "fma", "f16c", "xop", "vaes", "vpclmulqdq")

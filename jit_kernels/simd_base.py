@@ -11,7 +11,7 @@ from .isa import HOST
 Value = Any  # an llvmlite value, or a Python number that becomes a constant
 
 LANES = 16 if "avx512f" in HOST else 8 if "avx2" in HOST else 4
-REGISTERS = 32 if "avx512f" in HOST else 16
+REGISTERS = 32 if HOST & {"avx512f", "neon"} else 16
 
 _LETTER = {"f32": "f", "s32": "i"}
 _BITS = {"s8": 8, "s16": 16, "s32": 32, "s64": 64}

@@ -9,6 +9,7 @@ from ..refimpl.binary import add
 from ..refimpl.conv import conv2d
 from ..refimpl.fused import fused
 from ..refimpl.matmul import fully_connected
+from ..refimpl.native_half import ORDERS
 from .chain import CHANNEL_AXIS, SCALING, SHIFTING, is_factor, join, operand_beside, read_chain
 from .dataflow import is_plain_float, maker_of, only_reader, readers_of, with_nodes
 
@@ -48,6 +49,8 @@ def _is_open(graph: Graph, node: Node) -> bool:
     if node.op is fused:
         chain = read_chain(node.attributes["body"], graph.constants)
         return chain is not None and chain.residual is None and chain.activation == "none"
+    if node.dialect in ORDERS:
+        return False  # its order of additions has no place for a tensor
     plain = node.attributes.get("activation", "none") == "none"
     return (
         node.op in CHANNEL_AXIS and plain and is_plain_float(graph, (*node.inputs, *node.outputs))
