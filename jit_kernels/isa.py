@@ -20,11 +20,10 @@ ARM = {
     "armv8.6": frozenset({"i8mm"}),
 }
 LEVELS = ARM if platform.machine() in ("aarch64", "arm64") else X86
-WIDEST = list(LEVELS)[-1]
 
 
 def _limit() -> str:
-    limit = os.environ.get("LITEGOLD_ISA", WIDEST)
+    limit = os.environ.get("LITEGOLD_ISA", list(LEVELS)[-1])
     if limit not in LEVELS:
         raise ValueError(f"LITEGOLD_ISA={limit}: one of {', '.join(LEVELS)}")
     return limit
@@ -32,10 +31,10 @@ def _limit() -> str:
 
 def _banned(feature: str) -> bool:
     """Whether the limit forbids the compiler to use `feature`."""
-    if _limit() == WIDEST:
-        return False
-    if _limit() == "avx512" or LEVELS is ARM:
-        return feature in LEVELS[WIDEST]
+    names = list(LEVELS)
+    above = frozenset[str]().union(*(LEVELS[n] for n in names[names.index(_limit()) + 1 :]))
+    if LEVELS is ARM or _limit().startswith("avx512"):
+        return feature in above - {"neon"}  # without which an AArch64 compiler has no floats
     if feature.startswith(("avx512", "avx10", "avxvnni", "avxneconvert", "avxifma", "amx")):
         return True
     wide = ("avx", "fma", "f16c", "xop", "vaes", "vpclmulqdq")
