@@ -89,7 +89,7 @@ def half_tiles(
         block = v.b.append_basic_block("tile")
         which.add_case(v.const(2 * height + vectors - 1), block)
         with v.b.goto_block(block):
-            each.emit(v.b, a, lda, b, k, bias, plus, c, ldc, columns, low, high)
+            v.run(each, a, lda, b, k, bias, plus, c, ldc, columns, low, high)
             v.b.branch(done)
     v.b.position_at_end(done)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from litegold.jit_kernels import gemm, gemm_int8, native_half
 from litegold.jit_kernels import half as compiled
 from litegold.jit_kernels.gemm_half import half_tile
 from litegold.jit_kernels.isa import ARM
-from litegold.jit_kernels.simd import Tile
+from litegold.jit_kernels.kernel import I64
+from litegold.jit_kernels.simd import Tile, Vectors, tile
 from litegold.quant import fixedpoint
 from litegold.refimpl import half
 from litegold.refimpl.half import Mode, bits_of
@@ -27,8 +28,8 @@ from litegold.refimpl.native_half import ORDERS, ordered_products
 pytestmark = pytest.mark.slow  # not in make quick
 
 LANES = 4
-NEON, ALL = ARM["neon"], frozenset().union(*ARM.values())
-FEATURES = {NEON: "+neon", ALL: "+neon,+dotprod,+fullfp16"}
+NEON, ALL = ARM["neon"], ARM["neon"] | ARM["armv8.2"]
+MATRIX = ALL | ARM["armv8.6"]
 GCC, QEMU = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
 needs_qemu = pytest.mark.skipif(not (GCC and QEMU), reason="no qemu-aarch64 or cross compiler")
 
@@ -43,7 +44,7 @@ def lowered(tiles, isa=ALL, level=3):
         each.define(module, LANES, isa)
     target = llvm.Target.from_triple(module.triple)
     machine = target.create_target_machine(
-        cpu="generic", features=FEATURES[isa], opt=level, reloc="pic"
+        cpu="generic", features=",".join(f"+{name}" for name in sorted(isa)), opt=level, reloc="pic"
     )
     made = llvm.parse_assembly(str(module))
     passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
@@ -57,18 +58,17 @@ def assembly(tiles, isa=ALL):
 
 
 def every_tile():
+    """Return all tiles of the kernels' modules; some are held by functions alone."""
     load_all("litegold.jit_kernels")
-    modules = [m for n, m in sorted(sys.modules.items()) if n.startswith("litegold.jit_kernels.")]
-    found = [v for m in modules for v in vars(m).values()]
-    groups = [list(v.values()) for v in found if isinstance(v, dict)]
-    flat = [*found, *(v for group in groups for v in group)]
-    return list({id(v): v for v in flat if isinstance(v, Tile)}.values())
+    found = [x for x in gc.get_objects() if isinstance(x, Tile)]
+    mine = {x.name: x for x in found if x.write.__module__.startswith("litegold.")}
+    return [mine[name] for name in sorted(mine)]
 
 
 TILES = every_tile()
 
 
-@pytest.mark.parametrize("isa", [NEON, ALL], ids=["neon", "armv8.2"])
+@pytest.mark.parametrize("isa", [NEON, ALL, MATRIX], ids=["neon", "armv8.2", "armv8.6"])
 @pytest.mark.parametrize("each", TILES, ids=lambda each: each.name)
 def test_every_tile_lowers_and_calls_no_library(each, isa):
     code = assembly([each], isa)
@@ -89,6 +89,34 @@ def test_the_instructions_meant():
     assert instructions([compiled.widen_halves], r"\bfcvtl2?\s+v\d+\.4s") >= 1
     assert instructions([compiled.narrow_halves], r"\bfcvtn2?\s+v\d+\.[48]h") >= 1
     assert instructions([gemm_int8.twice_2], r"\bsmlal2?\s+v\d+\.4s|\bsmull2?\s+v\d+\.4s") >= 2
+
+
+@tile("test_dot4_s8s8")
+def dot4_s8s8(v: Vectors, acc: I64, a: I64, b: I64, y: I64) -> None:
+    """One vector of sums."""
+    lanes = 4 * v.lanes
+    v.store(
+        v.dot4_s8s8(v.load("s32", acc), v.load("s8", a, 0, lanes), v.load("s8", b, 0, lanes)), y
+    )
+
+
+def test_bytes_are_multiplied_by_sdot():
+    assert instructions([dot4_s8s8], r"\bsdot\s+v\d+\.4s, v\d+\.16b") == 1
+    assert instructions([dot4_s8s8], r"\bsdot", NEON) == 0
+    tiles = [each for each in TILES if "dot4" in each.name and "gemm" in each.name]
+    assert tiles and all(instructions([each], r"\bsdot\s+v\d+\.4s") for each in tiles)
+
+
+@needs_qemu
+@pytest.mark.parametrize("isa", [NEON, ALL], ids=["neon", "armv8.2"])
+def test_dot_products_of_bytes(tmp_path, isa):
+    rng = np.random.default_rng(0)
+    acc = rng.integers(-(2**31), 2**31, LANES).astype(np.int32)
+    a, b = rng.integers(-128, 128, (2, LANES, 4)).astype(np.int8)
+    a[0] = b[0] = -128
+    *_, y = call(tmp_path, dot4_s8s8, acc, a, b, np.zeros(LANES, np.int32), isa=isa)
+    exact = acc.astype(np.int64) + (a.astype(np.int64) * b).sum(axis=1)
+    assert np.array_equal(y, exact.astype(np.int32))
 
 
 def test_without_half_arithmetic_it_is_emulated():
