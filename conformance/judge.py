@@ -20,6 +20,7 @@ import numpy as np
 from ..ir import Array, Node, TensorType, format_of
 from ..quant.rule import INT8
 from ..refimpl.half import narrow
+from ..refimpl.native_half import is_native
 from ..runtime.interpreter import evaluate
 from .case import Case
 from .tables import ENVELOPE
@@ -116,12 +117,15 @@ def node_bounds(
     """Return the allowed absolute error of every element of a node's outputs.
 
     Integer results and those of quantized rules are exact. A hybrid node is bounded by the envelope of the float
-    operator on its dequantized weights, one on float16 by what a float32 kernel may give, rounded (`_half_bounds`).
+    operator on its dequantized weights, one on float16 by what a float32 kernel may give, rounded (`_half_bounds`);
+    where it computes in half, in a named order, it is exact.
     `algorithms` says by tensor which algorithm other than the operator's usual one was used (`Session.algorithms`): the
     envelope takes that as a parameter.
     """
     zeros = tuple(np.zeros(w.shape) for w in want)
     form = format_of(node.op, tuple(types))
+    if is_native(node.op, form, node.dialect):
+        return zeros
     if form == "f16" and "f32" in node.op.dtypes:
         return _half_bounds(node, types, args, want, algorithms)
     if form == "hybrid":

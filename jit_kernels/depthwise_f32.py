@@ -1,13 +1,18 @@
-"""Depthwise convolution in float32 with windows of 3 x 3 and 5 x 5 at strides 1 and 2: register tiles of sums."""
+"""Depthwise convolution in float32 with windows of 3 x 3 and 5 x 5 at strides 1 and 2: register tiles of sums.
+
+Images are float32, or halves that are widened and rounded in registers. Weights are float32.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from ..ir import Array
 from .conv import limits
 from .depthwise_walk import COLUMNS, ROWS, blocks_of, chunks, each_chunk, rows_of, walk
-from .kernel import F64, I64, OK, S64, Inlined, kernel
+from .kernel import F64, I64, OK, S64, Inlined, Kernel, kernel
 from .lowering import Site, Step
 from .patches import geometry
 from .simd import REGISTERS, Tile, Value, Vectors, tile
@@ -16,8 +21,8 @@ from .simd import REGISTERS, Tile, Value, Vectors, tile
 class _Window:
     """Emits the sums of some windows of k x k for one vector of channels."""
 
-    def __init__(self, v: Vectors, k: int, stride: int, w: Value, width: int) -> None:
-        self.v, self.k, self.stride, self.w, self.width = v, k, stride, w, width
+    def __init__(self, v: Vectors, form: str, k: int, stride: int, w: Value, width: int) -> None:
+        self.v, self.form, self.k, self.stride, self.w, self.width = v, form, k, stride, w, width
         self.bias = v.load("f32", w, 0, width)
         # All taps at once where there are registers for them; else as operands from memory.
         kept = k * k + ROWS * COLUMNS < REGISTERS and width == v.lanes
@@ -46,7 +51,7 @@ class _Window:
                 line = v.pointer(x, v.mul(pitch, row))
                 taps = [[self.tap(p, q) for q in range(k)] for _, p in users]
                 for column in range((columns - 1) * s + k):
-                    here = v.load("f32", line, v.mul(step, column), self.width)
+                    here = v.load_real(self.form, line, v.mul(step, column), self.width)
                     for o, q in rows_of(k, s, column, columns):
                         for mine, weights in zip(new, taps, strict=True):
                             mine[o] = v.fma(here, weights[q], mine[o])
@@ -74,7 +79,8 @@ class _Window:
                 def add(
                     *sums: Value, row: int = row, users: list[tuple[int, int]] = users
                 ) -> list[Value]:
-                    here = v.load("f32", x, v.add(v.mul(pitch, row), v.mul(step, q)), self.width)
+                    at = v.add(v.mul(pitch, row), v.mul(step, q))
+                    here = v.load_real(self.form, x, at, self.width)
                     taps = (
                         v.load("f32", weights, 4 * self.width * k * p, self.width) for _, p in users
                     )
@@ -89,7 +95,7 @@ class _Window:
 
 
 def _store(
-    v: Vectors, acc: list[list[Value]], y: Value, pitch: Value, step: Value, rows: Value,
+    v: Vectors, form: str, acc: list[list[Value]], y: Value, pitch: Value, step: Value, rows: Value,
     ends: tuple[Value, Value],
 ) -> None:  # fmt: skip
     """Store the sums of the rows that there are, clamped."""
@@ -100,17 +106,20 @@ def _store(
         def put(r: int = r, sums: list[Value] = sums) -> list[Value]:
             line = v.pointer(y, v.mul(pitch, r))
             for i, x in enumerate(sums):
-                v.store(v.clamp(x, least, most), line, v.mul(step, i))
+                v.store_real(form, v.clamp(x, least, most), line, v.mul(step, i))
             return []
 
         put() if r == 0 else v.maybe(v.b.icmp_signed(">", rows, v.const(r)), [], put)
 
 
-def tiles(k: int, stride: int) -> tuple[Tile, Tile]:
-    """Return the tiles of ROWS x COLUMNS windows and of one column of windows (see `walk`)."""
-    words = 4 * (1 + k * k)
+SIZES = {"f32": 4, "f16": 2}
 
-    @tile(f"f32_depthwise_{k}_{stride}")
+
+def tiles(k: int, stride: int, form: str) -> tuple[Tile, Tile]:
+    """Return the tiles of ROWS x COLUMNS windows and of one column of windows (see `walk`)."""
+    words, size = 4 * (1 + k * k), SIZES[form]
+
+    @tile(f"{form}_depthwise_{k}_{stride}")
     def whole(
         v: Vectors, x: I64, w: I64, y: I64, pitch: I64, pitch_y: I64, step: I64, channels: I64,
         first: I64, last: I64, rows: I64, count: I64, low: F64, high: F64,
@@ -123,17 +132,18 @@ def tiles(k: int, stride: int) -> tuple[Tile, Tile]:
             source, target = v.pointer(x, v.mul(across, stride)), v.pointer(y, across)
 
             def do(c: Value, at: Value, width: int) -> None:
-                window = _Window(v, k, stride, v.pointer(w, v.mul(at, words)), width)
-                here = v.opaque(v.pointer(source, v.mul(c, 4)))
+                window = _Window(v, form, k, stride, v.pointer(w, v.mul(at, words)), width)
+                here = v.opaque(v.pointer(source, v.mul(c, size)))
                 acc = window.sums(here, pitch, step, first, last, COLUMNS)
-                _store(v, acc, v.opaque(v.pointer(target, v.mul(c, 4))), pitch_y, step, rows, ends)
+                there = v.opaque(v.pointer(target, v.mul(c, size)))
+                _store(v, form, acc, there, pitch_y, step, rows, ends)
 
             each_chunk(v, channels, do)
             return []
 
         v.carry(count, [], some)
 
-    @tile(f"f32_depthwise_{k}_{stride}_column")
+    @tile(f"{form}_depthwise_{k}_{stride}_column")
     def column(
         v: Vectors, x: I64, w: I64, y: I64, pitch: I64, pitch_y: I64, step: I64, channels: I64,
         first: I64, last: I64, rows: I64, some: I64, most: I64, low: F64, high: F64,
@@ -142,23 +152,25 @@ def tiles(k: int, stride: int) -> tuple[Tile, Tile]:
         ends = v.narrow(low, "f32"), v.narrow(high, "f32")
 
         def do(c: Value, at: Value, width: int) -> None:
-            window = _Window(v, k, stride, v.pointer(w, v.mul(at, words)), width)
+            window = _Window(v, form, k, stride, v.pointer(w, v.mul(at, words)), width)
             acc = window.column(
-                v.opaque(v.pointer(x, v.mul(c, 4))), pitch, step, first, last, some, most
+                v.opaque(v.pointer(x, v.mul(c, size))), pitch, step, first, last, some, most
             )
-            _store(v, acc, v.opaque(v.pointer(y, v.mul(c, 4))), pitch_y, step, rows, ends)
+            there = v.opaque(v.pointer(y, v.mul(c, size)))
+            _store(v, form, acc, there, pitch_y, step, rows, ends)
 
         each_chunk(v, channels, do)
 
     return whole, column
 
 
-def _walks(k: int) -> tuple[Inlined, Inlined]:
-    return walk(k, 1, *tiles(k, 1)), walk(k, 2, *tiles(k, 2))
+def walks(k: int, form: str) -> tuple[Inlined, Inlined]:
+    """Return the loops for both strides."""
+    return walk(k, 1, *tiles(k, 1, form)), walk(k, 2, *tiles(k, 2, form))
 
 
-three_1, three_2 = _walks(3)
-five_1, five_2 = _walks(5)
+three_1, three_2 = walks(3, "f32")
+five_1, five_2 = walks(5, "f32")
 
 
 @kernel
@@ -211,12 +223,17 @@ def pack(w: Array, bias: Array) -> Array:
 
 def lower_f32_depthwise_tiles(site: Site) -> list[Step]:
     """Weights are packed with the plan."""
+    return lower_tiles(site, KERNELS)
+
+
+def lower_tiles(site: Site, kernels: Mapping[int, Kernel]) -> list[Step]:
+    """Return the step of the kernel for the node's windows."""
     x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]
     b = site.inputs[2] if len(site.inputs) > 2 else None
     assert x is not None and w is not None and w.value is not None
     k, channels = w.type.shape[1], x.type.shape[3]
     g = geometry(x.type.shape, w.type.shape[1:3], y.type.shape, site.attributes)
     bias = np.zeros(channels, np.float32) if b is None or b.value is None else b.value
-    packed = site.constant(pack(w.value.reshape(k * k, channels), bias))
+    packed = site.constant(pack(w.value.reshape(k * k, channels), bias).astype(np.float32))
     ends = limits(site.attributes["activation"])
-    return [Step(KERNELS[k], (x, packed, y, site.constant(g), blocks_of(channels), *ends))]
+    return [Step(kernels[k], (x, packed, y, site.constant(g), blocks_of(channels), *ends))]

@@ -13,6 +13,7 @@ from ..passes.chain import CHANNEL_AXIS, SCALING, Chain, read_chain
 from ..refimpl.binary import sub
 from ..refimpl.fused import fused
 from .lowering import CPU, Operand, Site, Step, lowers
+from .storage import lower_by_float32
 
 LEAST_NORMAL = np.finfo(np.float32).tiny
 
@@ -47,6 +48,14 @@ def lower_fused(site: Site) -> Sequence[Step]:
     part = _as_product(site)
     steps = None if part is None else _with_residual(part, part.residual)
     return lower_body(site) if steps is None else steps
+
+
+@lowers((fused, "f16"))
+def lower_half_fused(site: Site) -> Sequence[Step]:
+    """Hand the product to its own kernels, or compute all of it in float32: nothing is rounded to half in between."""
+    part = _as_product(site)
+    steps = None if part is None else _with_residual(part, part.residual)
+    return lower_by_float32(site) if steps is None else steps
 
 
 def _with_residual(part: _Part, residual: Operand | None) -> Sequence[Step] | None:
@@ -104,8 +113,8 @@ def _as_product(site: Site) -> _Part | None:
     places = dict(zip(body.inputs, site.inputs, strict=True))
     known = {n for n, o in places.items() if o is not None and o.value is not None}
     chain = read_chain(body, known)
-    if chain is None:
-        return None
+    if chain is None or (chain.factors and site.outputs[0].type.format == "f16"):
+        return None  # folded constants would be rounded to half
     y, head = site.outputs[0], chain.head
     residual = places[chain.residual] if chain.residual is not None else None
     if residual is not None and residual.type.shape != y.type.shape:

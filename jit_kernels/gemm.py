@@ -275,7 +275,7 @@ def f32_tiles(
         block = v.b.append_basic_block("tile")
         which.add_case(v.const(2 * tall + wide), block)
         with v.b.goto_block(block):
-            each.emit(v.b, *given)
+            v.run(each, *given)
             v.b.branch(done)
     v.b.position_at_end(done)
 

@@ -241,7 +241,7 @@ def dot4_any(sizes: tuple[int, ...], ending: type[Ending]) -> Tile:
                 for x, n in zip((rows, vectors), size, strict=True)
             )
             with v.when(v.b.and_(*fits)):
-                each.emit(v.b, *given, low, high, zero, flip)
+                v.run(each, *given, low, high, zero, flip)
 
     return choose
 

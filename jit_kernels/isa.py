@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import sys
 from pathlib import Path
 
 # Each level includes the ones before it.
-LEVELS = {
+X86 = {
     "any": frozenset[str](),
     "avx2": frozenset({"avx", "avx2", "fma", "f16c"}),
     "avx512": frozenset(
         {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avxvnni", "avx512vbmi"}
     ),
+    "avx512fp16": frozenset({"avx512fp16"}),
     "amx": frozenset({"amx-tile", "amx-int8"}),
 }
+ARM = {
+    "any": frozenset[str](),
+    "neon": frozenset({"neon"}),
+    "armv8.2": frozenset({"dotprod", "fullfp16"}),
+    "armv8.6": frozenset({"i8mm"}),
+}
+LEVELS = ARM if platform.machine() in ("aarch64", "arm64") else X86
 
 
 def _limit() -> str:
-    limit = os.environ.get("LITEGOLD_ISA", "amx")
+    limit = os.environ.get("LITEGOLD_ISA", list(LEVELS)[-1])
     if limit not in LEVELS:
         raise ValueError(f"LITEGOLD_ISA={limit}: one of {', '.join(LEVELS)}")
     return limit
@@ -27,13 +36,13 @@ def _limit() -> str:
 
 def _banned(feature: str) -> bool:
     """Whether the limit forbids the compiler to use `feature`."""
-    if _limit() == "amx":
-        return False
-    if feature.startswith("amx"):
-        return True
-    if _limit() == "avx512":
-        return False
-    if feature.startswith(("avx512", "avx10", "avxvnni", "avxneconvert", "avxifma")):
+    names = list(LEVELS)
+    above = frozenset[str]().union(*(LEVELS[n] for n in names[names.index(_limit()) + 1 :]))
+    if LEVELS is ARM or _limit().startswith(("avx512", "amx")):
+        # Without neon an AArch64 compiler has no floats. The other instructions on tiles go with the two of "amx".
+        tiles = feature.startswith("amx") and _limit() != "amx" and LEVELS is X86
+        return tiles or feature in above - {"neon"}
+    if feature.startswith(("avx512", "avx10", "avxvnni", "avxneconvert", "avxifma", "amx")):
         return True
     wide = ("avx", "fma", "f16c", "xop", "vaes", "vpclmulqdq")
     return _limit() == "any" and feature.startswith(wide)

@@ -35,6 +35,10 @@ class Vectors(IntegerVectors, HalfVectors, GroupVectors, MathVectors):
         """Return min(max(x, low), high) of float32; a NaN stays one."""
         return self.at_most(self.at_least(x, low), high)
 
+    def run(self, each: Tile, *values: Value) -> None:
+        """Call a tile from another: it is written for the same target."""
+        each.call(self.b, *values, lanes=self.lanes, isa=self.isa)
+
     def at_least(self, x: Value, low: Value) -> Value:
         """Return max(x, low) of float32; a NaN stays one."""
         return self.b.select(self.b.fcmp_ordered("<", x, low), low, x)
@@ -50,7 +54,7 @@ class Tile(Emitted):
     def __init__(self, write: Callable[..., None], name: str, inline: bool = False) -> None:
         kinds = [p.annotation for p in list(inspect.signature(write).parameters.values())[1:]]
         self.kinds = ["F64" if kind in ("F64", F64) else "I64" for kind in kinds]
-        super().__init__(f"NONE({', '.join(self.kinds)})", self._call)
+        super().__init__(f"NONE({', '.join(self.kinds)})", self.call)
         self.write, self.name, self.inline = write, name, inline
         self.__doc__ = write.__doc__
 
@@ -66,10 +70,13 @@ class Tile(Emitted):
         builder.ret_void()
         return function
 
-    def _call(self, builder: Any, *values: Any) -> None:
+    def call(
+        self, builder: Any, *values: Any, lanes: int = LANES, isa: frozenset[str] = HOST
+    ) -> None:
+        """Call the function, which is added to the module when it is first met."""
         function = builder.module.globals.get(f"tile_{self.name}")
         if function is None:
-            function = self.define(builder.module)
+            function = self.define(builder.module, lanes, isa)
             # Code of its own, unless short: the registers are shared out for this loop alone.
             function.attributes.add("alwaysinline" if self.inline else "noinline")
             function.linkage = "internal"

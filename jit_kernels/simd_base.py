@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import platform
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,10 +12,11 @@ from .isa import HOST
 Value = Any  # an llvmlite value, or a Python number that becomes a constant
 
 LANES = 16 if "avx512f" in HOST else 8 if "avx2" in HOST else 4
-REGISTERS = 32 if "avx512f" in HOST else 16
+REGISTERS = 32 if HOST & {"avx512f", "neon"} else 16
 
 _LETTER = {"f32": "f", "s32": "i"}
 _BITS = {"s8": 8, "s16": 16, "s32": 32, "s64": 64}
+_BASE = frozenset({"sse2"} if platform.machine() in ("x86_64", "AMD64") else ())
 
 
 class Emitter:
@@ -24,6 +26,10 @@ class Emitter:
         from llvmlite import ir
 
         self.b, self.lanes, self.isa, self.ir = builder, lanes, isa, ir
+
+    def has(self, feature: str) -> bool:
+        """Whether the target has an instruction set; what all of x86 has needs no name."""
+        return feature in self.isa or (feature in _BASE and "neon" not in self.isa)
 
     # --- types and constants
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .simd_base import Emitter, Value
-from .simd_int import _BASE, _PACK
+from .simd_int import _PACK
 
 GROUP = 16  # bytes
 
@@ -42,7 +42,7 @@ class GroupVectors(Emitter):
         """Return four vectors of int32 as one of int8, what is out of range at its end: `quads` undone."""
         lanes = vectors[0].type.count
         words, bytes_ = self.vector("s16", 2 * lanes), self.vector("s8", 4 * lanes)
-        if lanes in _PACK and _PACK[lanes][1] in (self.isa | _BASE):
+        if lanes in _PACK and self.has(_PACK[lanes][1]):
             kind = _PACK[lanes][0]
             twos = zip(vectors[::2], vectors[1::2], strict=True)
             halves = [self.call(kind.format("ssdw"), words, x, y) for x, y in twos]

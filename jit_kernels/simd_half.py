@@ -7,6 +7,8 @@ the product and sum in float32, rounded to odd; why that is exact is said at `re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .simd_base import Emitter, Value
 
 CONVERTS = {"f16c", "avx512f", "neon"}  # features that convert between half and float32
@@ -26,6 +28,43 @@ class HalfVectors(Emitter):
     def store_half(self, x: Value, address: Value, offset: Value = 0) -> None:
         """Round float32 to nearest and store halves."""
         self.store(self.narrow_half(x), address, offset)
+
+    def load_real(self, name: str, address: Value, offset: Value = 0, lanes: int = 0) -> Value:
+        """Load float32, or halves as float32, as `name` says."""
+        if name == "f16":
+            return self.load_half(address, offset, lanes)
+        return self.load(name, address, offset, lanes)
+
+    def store_real(self, name: str, x: Value, address: Value, offset: Value = 0) -> None:
+        """Store float32, or round it to halves."""
+        if name == "f16":
+            self.store_half(x, address, offset)
+        else:
+            self.store(x, address, offset)
+
+    def load_halves(self, count: Value, address: Value, offset: Value = 0) -> Value:
+        """Load a vector of halves, of which the first `count` are there; the others are not touched."""
+        mask, kind = self._first(count, self.lanes), self.vector("s16")
+        align, none = self.ir.Constant(self.element("s32"), 2), self.ir.Constant(kind, None)
+        at = self._at(address, offset, kind)
+        return self.call(f"llvm.masked.load.v{kind.count}i16.p0", kind, at, align, mask, none)
+
+    def store_halves(self, count: Value, vectors: Sequence[Value], address: Value) -> None:
+        """Store the first `count` halves of some vectors in a row."""
+        if "avx512bw" not in self.isa:  # masks of 16 bits are rare among processors
+            self.store_first(count, vectors, address)
+            return
+        align, lanes = self.ir.Constant(self.element("s32"), 2), vectors[0].type.count
+        for j, x in enumerate(vectors):
+            mask = self._first(self.b.sub(count, self.const(j * lanes)), lanes)
+            at = self._at(address, 2 * j * lanes, x.type)
+            self.call(f"llvm.masked.store.v{lanes}i16.p0", self.ir.VoidType(), x, at, align, mask)
+
+    def _first(self, count: Value, lanes: int) -> Value:
+        """Return which lanes are among the first `count`."""
+        order = self.ir.Constant(self.vector("s32", lanes), list(range(lanes)))
+        few = self.b.trunc(self.const(count), self.element("s32"))
+        return self.b.icmp_signed("<", order, self.splat(few, lanes))
 
     def _half_type(self, count: int) -> Value:
         return self.ir.VectorType(self.ir.HalfType(), count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 
 from .simd_base import Emitter, Value
@@ -36,7 +35,7 @@ class IntegerVectors(Emitter):
             quads = (self.b.bitcast(x, acc.type) for x in (a, b))
             return self.call("llvm.x86.avx512.vpdpwssd.512", acc.type, acc, *quads)
         name = _PMADDWD.get(lanes)
-        if name and self._has(name[1]):
+        if name and self.has(name[1]):
             return self.b.add(acc, self.call(name[0], acc.type, a, b))
         return self.b.add(acc, self._pairs(a, b))
 
@@ -48,10 +47,6 @@ class IntegerVectors(Emitter):
             for first in (0, 1)
         )
         return self.b.add(self.b.mul(*even), self.b.mul(*odd))
-
-    def _has(self, feature: str) -> bool:
-        """Whether the target has an instruction set; what all of x86 has needs no name."""
-        return feature in self.isa or (feature in _BASE and "neon" not in self.isa)
 
     def dot4(self, acc: Value, a: Value, b: Value) -> Value:
         """Return the dot product of fours that the target is best at: `a` is signed where `signed_bytes` says so."""
@@ -109,7 +104,7 @@ class IntegerVectors(Emitter):
     def saturate_s8(self, vectors: Sequence[Value]) -> Value:
         """Return four vectors of int32 as one of int8, what is out of range at its end. Two `pack` of x86."""
         lanes = vectors[0].type.count
-        if lanes not in _PACK or not self._has(_PACK[lanes][1]):
+        if lanes not in _PACK or not self.has(_PACK[lanes][1]):
             low, high = (self.full("s32", end, lanes) for end in (-128, 127))
             return self.concatenate(
                 [
@@ -210,4 +205,3 @@ _PACK = {  # lanes -> (intrinsics, the feature that they need)
     8: ("llvm.x86.avx2.pack{}", "avx2"),
     16: ("llvm.x86.avx512.pack{}.512", "avx512bw"),
 }
-_BASE = frozenset({"sse2"} if platform.machine() in ("x86_64", "AMD64") else ())

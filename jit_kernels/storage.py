@@ -86,11 +86,16 @@ def lower_by_float32(site: Site) -> list[Step]:
     before: list[Step] = []
     inputs = tuple(_widened(site, x, before) for x in site.inputs)
     outputs = tuple(_float32_room(site, y) if _is_half(y) else y for y in site.outputs)
-    residual = _widened(site, site.residual, before)
-    wide = Recast(site, inputs, outputs, residual)
+    added: list[Step] = []
+    wide = Recast(site, inputs, outputs, _widened(site, site.residual, added))
+    steps = wide.best().build(wide)
+    # What takes no residual must not seem to: then whoever set it does without.
+    name = wide.residual.name if wide.residual else None
+    reads = any(isinstance(a, Operand) and a.name == name for s in steps for a in s.arguments)
+    before += added if reads else []
     pairs = [(a, b) for a, b in zip(outputs, site.outputs, strict=True) if a is not b]
     after = [Step(half_narrow, (a, b, a.type.size, 0, 0)) for a, b in pairs if a.type.size]
-    return [*before, *wide.best().build(wide), *after]
+    return [*before, *steps, *after]
 
 
 def _as_words(x: Operand) -> Operand:
@@ -107,16 +112,29 @@ def lower_as_words(site: Site) -> Sequence[Step]:
     return words.best().build(words)
 
 
+WORDS = {
+    "u16",
+    "u32",
+    "u64",
+    "bool",
+}  # an operator on all of these, with results of its type, moves elements
+
+
+def _moves(site: Site) -> bool:
+    """Whether the operator does nothing with its elements but to place them."""
+    words = set(site.node.op.dtypes) >= WORDS and (site.node.op, "u16") in CPU
+    return words and all(_is_half(y) for y in site.outputs)
+
+
 BY_FLOAT32 = Lowering(lower_by_float32)
-AS_WORDS = Lowering(lower_as_words)
-WORDS = {"u16", "u32", "u64", "bool"}  # an operator on all of these only moves elements
+AS_WORDS = Lowering(lower_as_words, _moves)
 
 
 @CPU.completed
 def half_lowerings() -> Mapping[tuple[Op[..., Any], str], tuple[Lowering, ...]]:
     """Give every operator on float32 a way to run on float16, unless it has its own."""
     return {
-        (op, "f16"): (AS_WORDS if set(op.dtypes) >= WORDS and (op, "u16") in CPU else BY_FLOAT32,)
+        (op, "f16"): (AS_WORDS, BY_FLOAT32)
         for op, form in list(CPU)
         if form == "f32" and "f16" in op.dtypes and (op, "f16") not in CPU
     }

@@ -145,7 +145,7 @@ def s16_product(v: Vectors, rows: I64, a: I64, step: I64, vectors: I64, b: I64, 
     """Multiply up to ROWS patches."""
     for count, each in _PRODUCTS.items():
         with v.when(v.b.icmp_signed("==", rows, v.const(count))):
-            each.emit(v.b, a, step, vectors, b, c)
+            v.run(each, a, step, vectors, b, c)
 
 
 multiply_planes = plane_product(s16_product)

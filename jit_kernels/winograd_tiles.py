@@ -125,7 +125,7 @@ def product(v: Vectors, rows: I64, a: I64, step: I64, vectors: I64, b: I64, c: I
     """Multiply up to ROWS patches."""
     for count, each in _PRODUCTS.items():
         with v.when(v.b.icmp_signed("==", rows, v.const(count))):
-            each.emit(v.b, a, step, vectors, b, c)
+            v.run(each, a, step, vectors, b, c)
 
 
 _IN = {m: input_tile(f) for m, f in F.items()}
@@ -139,7 +139,7 @@ def transform_input(
     """Transform one patch of m + 2 rows and columns."""
     for size, each in _IN.items():
         with v.when(v.b.icmp_signed("==", m, v.const(size))):
-            each.emit(v.b, x, row, pixel, to, plane, step, vectors)
+            v.run(each, x, row, pixel, to, plane, step, vectors)
 
 
 @tile("winograd_output", inline=True)
@@ -152,7 +152,7 @@ def transform_output(
         some = v.b.icmp_signed("!=" if more else "==", r, v.const(0))
         with v.when(v.b.and_(some, v.b.icmp_signed("==", m, v.const(size)))):
             ends = (y, row, pixel, wrong, low, high)
-            each.emit(v.b, products, plane, step, vectors, bias, r, r_row, r_pixel, *ends)
+            v.run(each, products, plane, step, vectors, bias, r, r_row, r_pixel, *ends)
 
 
 @tile("winograd_plain")

@@ -37,10 +37,11 @@ def only_reader(graph: Graph, readers: Mapping[str, list[Node]], node: Node) -> 
     return found[0] if len(found) == 1 else None
 
 
-def is_plain_f32(graph: Graph, names: Iterable[str | None]) -> bool:
-    """Whether all these tensors are declared as float32 that stands for nothing else."""
+def is_plain_float(graph: Graph, names: Iterable[str | None]) -> bool:
+    """Whether all these tensors are declared as float32, or all as float16, that stands for nothing else."""
     types = [type_of(graph, n) for n in names if n is not None]
-    return all(t is not None and t.format == "f32" and t.quant is None for t in types)
+    formats = {t.format if t is not None and t.quant is None else "" for t in types}
+    return formats <= {"f32"} or formats == {"f16"}
 
 
 def type_of(graph: Graph, name: str) -> TensorType | None:

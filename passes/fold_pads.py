@@ -43,7 +43,7 @@ def _edges(graph: Graph, node: Node) -> tuple[int, int, int, int] | None:
         return None
     if (source.format, source.quant) != (result.format, result.quant):
         return None
-    if source.format != "f32" and (source.quant is None or source.quant.per_channel):
+    if source.format not in ("f32", "f16") and (source.quant is None or source.quant.per_channel):
         return None
     zero = 0 if source.quant is None else source.quant.zero_point[0]
     value = _value(graph, node, zero)

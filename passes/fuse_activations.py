@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..ir import Graph, Node
 from ..refimpl.activation import ACTIVATIONS
-from .dataflow import is_plain_f32, only_reader, readers_of, with_nodes
+from .dataflow import is_plain_float, only_reader, readers_of, with_nodes
 
 
 def takes_activation(node: Node) -> bool:
@@ -17,9 +17,9 @@ def takes_activation(node: Node) -> bool:
 
 
 def fuse_activations(graph: Graph) -> Graph:
-    """Return the graph with each relu, relu6 or relu_n1_to_1 inside of the float32 node before it, where it can be.
+    """Return the graph with each relu, relu6 or relu_n1_to_1 inside of the float node before it, where it can be.
 
-    No bit changes: a clamp to numbers that are float32 gives the same before and after rounding.
+    No bit changes: a clamp to numbers of the format gives the same before and after rounding.
     """
     readers = readers_of(graph)
     place = {node.outputs[0]: i for i, node in enumerate(graph.nodes) if node.outputs}
@@ -28,7 +28,7 @@ def fuse_activations(graph: Graph) -> Graph:
         after = only_reader(graph, readers, node)
         if after is None or after.op.__name__ not in ACTIVATIONS or not takes_activation(node):
             continue
-        if is_plain_f32(graph, (*node.inputs, *node.outputs, *after.outputs)):
+        if is_plain_float(graph, (*node.inputs, *node.outputs, *after.outputs)):
             attributes = {**node.attributes, "activation": after.op.__name__}
             changed[place[node.outputs[0]]] = None
             # in the place of the activation: what has been read there was made before

@@ -9,14 +9,17 @@ from ..refimpl.binary import add
 from ..refimpl.conv import conv2d
 from ..refimpl.fused import fused
 from ..refimpl.matmul import fully_connected
+from ..refimpl.native_half import ORDERS
 from .chain import CHANNEL_AXIS, SCALING, SHIFTING, is_factor, join, operand_beside, read_chain
-from .dataflow import is_plain_f32, maker_of, only_reader, readers_of, with_nodes
+from .dataflow import is_plain_float, maker_of, only_reader, readers_of, with_nodes
 
 ADDED_TO = (conv2d, fully_connected)  # products whose kernels may add a tensor
 
 
 def fuse_sums(graph: Graph) -> Graph:
-    """Return the graph with each chain of a product in float32, numbers a channel, and a residual as one node.
+    """Return the graph with each chain of a product, numbers a channel, and a residual as one node.
+
+    All of it is float32, or all float16, whose roundings between the nodes a kernel need not make.
 
     The node stands where the chain ended. Of two products that are added the later one takes the other's result.
     """
@@ -46,8 +49,12 @@ def _is_open(graph: Graph, node: Node) -> bool:
     if node.op is fused:
         chain = read_chain(node.attributes["body"], graph.constants)
         return chain is not None and chain.residual is None and chain.activation == "none"
+    if node.dialect in ORDERS:
+        return False  # its order of additions has no place for a tensor
     plain = node.attributes.get("activation", "none") == "none"
-    return node.op in CHANNEL_AXIS and plain and is_plain_f32(graph, (*node.inputs, *node.outputs))
+    return (
+        node.op in CHANNEL_AXIS and plain and is_plain_float(graph, (*node.inputs, *node.outputs))
+    )
 
 
 def _joins(
@@ -56,7 +63,7 @@ def _joins(
     """Whether `after` scales or shifts the channels of `node`, or adds a tensor of its shape that is made before."""
     result = node.outputs[0]
     other = operand_beside(after, result)
-    if other is None or not is_plain_f32(graph, (other, *after.outputs)):
+    if other is None or not is_plain_float(graph, (other, *after.outputs)):
         return False
     if graph.tensors[result].shape != graph.tensors[after.outputs[0]].shape:
         return False

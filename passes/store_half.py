@@ -10,6 +10,7 @@ import numpy as np
 from ..ir import FORMATS, Array, Graph, Node, TensorType
 from ..refimpl.cast import cast
 from ..refimpl.half import narrow, widen
+from ..refimpl.native_half import NATIVE
 
 F32, F16 = FORMATS["f32"], FORMATS["f16"]
 
@@ -85,10 +86,11 @@ def _format_is_f32(new: _Rewriting, node: Node) -> bool:
     return _is_f32(new, first) and plain and node.op is not cast
 
 
-def store_half(graph: Graph) -> Graph:
+def store_half(graph: Graph, dialect: str | None = None) -> Graph:
     """Return the network with every node that can on float16; its own inputs, outputs and states stay float32.
 
-    Where float32 and float16 meet there is a `cast`. A node with a constant beyond 65504 stays float32.
+    Where float32 and float16 meet there is a `cast`. A node with a constant beyond 65504 stays float32. With a
+    `dialect` of `refimpl.native_half.ORDERS` products compute in half instead of float32.
     """
     new = _Rewriting(graph, tensors=dict(graph.tensors), constants=dict(graph.constants))
     new.wide |= {*graph.inputs, *(s.tensor for s in graph.states)}
@@ -106,7 +108,8 @@ def store_half(graph: Graph) -> Graph:
                 new.halves[name] = half
                 new.tensors[half] = new.type(name).like(new.type(name).shape, F16)
             outputs.append(half)
-        new.nodes.append(replace(node, inputs=inputs, outputs=tuple(outputs)))
+        kind = dialect if dialect and node.op in NATIVE else node.dialect
+        new.nodes.append(replace(node, inputs=inputs, outputs=tuple(outputs), dialect=kind))
     for name in (*graph.outputs, *(s.successor for s in graph.states)):
         new.as_wide(name)
     return _pruned(replace(graph, nodes=tuple(new.nodes)), new.tensors, new.constants)

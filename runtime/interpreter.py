@@ -23,6 +23,7 @@ from ..ir import (
     format_of,
 )
 from ..quant.rule import INT8, Quantized
+from ..refimpl.native_half import NATIVE, ORDERS, is_native
 from .arena import check_memory
 
 
@@ -118,6 +119,8 @@ def evaluate(
                 ]
                 rule = INT8[node.op, form]
                 result = rule(*given, out=out, dialect=node.dialect, **attributes)
+            elif is_native(node.op, form, node.dialect):
+                result = NATIVE[node.op](*args, order=ORDERS[node.dialect], **attributes)
             else:
                 result = node.op(*args, **attributes)
     except (IndexError, ZeroDivisionError, MemoryError) as error:

@@ -176,7 +176,7 @@ def test_the_nan_policy():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("isa", ["any", "avx2"])
+@pytest.mark.parametrize("isa", ["any", "avx2", "avx512"])
 def test_kernels_on_lesser_processors(isa):
     """The same in a process that may not use the wider instructions, or none that converts."""
     command = [

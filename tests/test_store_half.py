@@ -2,19 +2,24 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from litegold.conformance.check import check
 from litegold.conformance.layers import judge_layers
+from litegold.conformance.strategies.chains import chains
 from litegold.ir import FORMATS, Graph, Node, TensorType
+from litegold.passes import rewrite
 from litegold.passes.store_half import store_half
 from litegold.refimpl.activation import relu
 from litegold.refimpl.binary import add, mul
 from litegold.refimpl.cast import cast
 from litegold.refimpl.conv import conv2d, depthwise_conv2d
+from litegold.refimpl.fused import fused
 from litegold.refimpl.matmul import fully_connected
 from litegold.refimpl.shape import shape
 from litegold.refimpl.softmax import softmax
 from litegold.runtime import Session, interpret
+from litegold.runtime.session import folding
 
 F16 = FORMATS["f16"]
 
@@ -73,9 +78,8 @@ def test_plans_run_it_within_the_bounds(threads):
     graph = store_half(network())
     session = Session(graph, threads, reuse=False, split_from=0)
     seen = session.run_all(feeds(graph))
-    mine = {n: seen[n] for n in seen if n not in graph.constants}
-    layers = list(judge_layers(graph, mine, session.algorithms(feeds(graph))))
-    assert len(layers) == len(graph.nodes)
+    layers = list(judge_layers(session.planned, seen, session.algorithms(feeds(graph))))
+    assert len(layers) == len(session.planned.nodes)
     assert not [layer for layer in layers if not layer.verdict]
 
 
@@ -104,3 +108,42 @@ def test_what_reads_a_constant_in_both_formats_finds_both():
     assert values["i"].tolist() == [1, 2, 3]
     third = np.float16(np.float16(0.1) * np.float16(3))
     assert values["y"].tolist() == [1.0, 4.0, float(np.float16(third * third))]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[*HealthCheck])
+@given(chains())
+def test_passes_join_chains_of_halves(made):
+    """As those of float32: no bit of the reference changes, and plans stay inside of the bounds."""
+    graph, given_feeds = store_half(made[0]), made[1]
+    before, after = interpret(graph, given_feeds), rewrite(graph, folding(graph))
+    for name, value in interpret(after, given_feeds).items():
+        assert name not in before or value.tobytes() == before[name].tobytes(), name
+    runs = []
+    for threads in (1, 2):
+        session = Session(graph, threads, reuse=False, split_from=0)
+        seen = session.run_all(given_feeds)
+        wrong = [x for x in judge_layers(session.planned, seen) if not x.verdict]
+        assert not wrong, f"{wrong[0].node}: {wrong[0].verdict.reason}"
+        runs.append(seen)
+    assert all(runs[0][n].tobytes() == runs[1][n].tobytes() for n in graph.outputs)
+
+
+def test_a_residual_joins_its_convolution():
+    rng = np.random.default_rng(2)
+    w = rng.standard_normal((24, 1, 1, 24)).astype(np.float32)
+    nodes = (
+        Node(conv2d, ("x", "w"), ("a",), {}, "first"),
+        Node(conv2d, ("a", "w"), ("b",), {}, "second"),
+        Node(add, ("b", "a"), ("c",), {}, "sum"),
+        Node(relu, ("c",), ("y",), {}, "end"),
+    )
+    tensors = {n: TensorType((1, 9, 5, 24)) for n in "xabcy"}
+    tensors["w"] = TensorType.of(w).without_value()
+    graph = store_half(Graph(nodes, ("x",), ("y",), tensors, {"w": w}))
+    session = Session(graph, reuse=False)
+    x = {"x": rng.standard_normal((1, 9, 5, 24)).astype(np.float32)}
+    steps = [s.step.kernel.__name__ for s in session.plan(x).steps]
+    assert steps == ["half_narrow", "half_product", "half_product", "half_widen"]
+    assert session.planned.nodes[2].op is fused
+    seen = session.run_all(x)
+    assert all(layer.verdict for layer in judge_layers(session.planned, seen))

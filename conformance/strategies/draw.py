@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ...ir import FORMATS, Array, QuantParams
+from .half import as_half
 
 # Kinds of float32 values, the plainest first. SMALL holds NaN, -0 and subnormals; SPECIAL also Inf and the
 # largest numbers, which TFLite's clamp after a sum or product turns into each other.
@@ -148,6 +149,8 @@ def ints(
 
 def arrays(fmt: str, shape: tuple[int, ...], **options: Any) -> SearchStrategy[Array]:
     """Arrays of any element type: `floats` or `ints`."""
+    if fmt == "f16":
+        return floats(shape, **options).map(as_half)
     return floats(shape, **options) if fmt == "f32" else ints(fmt, shape, **options)
 
 

@@ -22,7 +22,7 @@ def stored_quant(fmt: str) -> st.SearchStrategy[QuantParams | None]:
 @st.composite
 def typed(draw: st.DrawFn, fmt: str, shape: tuple[int, ...]) -> tuple[Array, QuantParams | None]:
     """An array of format `fmt`, all kinds of values; eight-bit and s16 ones are quantized."""
-    options = {"kinds": FINITE + SPECIAL} if fmt == "f32" else {}
+    options = {"kinds": FINITE + SPECIAL} if fmt in ("f32", "f16") else {}
     return draw(arrays(fmt, shape, **options)), draw(stored_quant(fmt))
 
 
