@@ -220,7 +220,7 @@ def lower_f32_conv2d(site: Site) -> list[Step]:
         packing, weights, bias = _weights(site, w.value, group * n, n, k)
         plus = None if site.residual is None else shifted(site.residual, group * n)
         ends = (shifted(x, group * d), weights, bias, plus, shifted(y, group * n), places)
-        sizes = (*form, o, block, *limits(attributes["activation"]))
+        sizes = (*form, site.pitch or o, block, *limits(attributes["activation"]))
         steps += [*packing, Step(f32_product, (*ends, *sizes))]
     return steps if m else []
 

@@ -344,7 +344,11 @@ def _single(site: Site) -> bool:
 
 
 CPU.of((conv2d, "f32"))(
-    (*WINOGRAD, Lowering(lower_f32_conv2d, _padding_is_harmless), Lowering(lower_f32_plain))
+    (
+        *WINOGRAD,
+        Lowering(lower_f32_conv2d, _padding_is_harmless, pitched=True),
+        Lowering(lower_f32_plain),
+    )
 )
 CPU.of((depthwise_conv2d, "f32"))(
     (

@@ -10,10 +10,12 @@ import numpy as np
 
 from ..ir import Array, Graph, Node, Op, TensorType, UnsupportedError, format_of
 from ..passes.chain import CHANNEL_AXIS, SCALING, Chain, read_chain
+from ..passes.fuse_concats import parts_of
 from ..refimpl.binary import sub
 from ..refimpl.fused import fused
-from .lowering import CPU, Operand, Site, Step, lowers
+from .lowering import CPU, Lowering, Operand, Site, Step, lowers
 from .storage import lower_by_float32
+from .strided import View, copy
 
 LEAST_NORMAL = np.finfo(np.float32).tiny
 
@@ -28,6 +30,7 @@ class _Part:
     outputs: tuple[Operand, ...]
     attributes: Mapping[str, Any]
     residual: Operand | None = None
+    pitch: int | None = None
 
     def __post_init__(self) -> None:
         self.threads = self.whole.threads
@@ -45,6 +48,9 @@ class _Part:
 @lowers((fused, "f32"))
 def lower_fused(site: Site) -> Sequence[Step]:
     """Hand the product to its own kernels, with folded constants and the residual; or lower the body's nodes."""
+    found = parts_of(site.attributes["body"])
+    if found is not None:
+        return _side_by_side(site, *found)
     part = _as_product(site)
     steps = None if part is None else _with_residual(part, part.residual)
     return lower_body(site) if steps is None else steps
@@ -76,12 +82,51 @@ def _with_residual(part: _Part, residual: Operand | None) -> Sequence[Step] | No
     return steps if used else None
 
 
-def _build(part: Site) -> Sequence[Step]:
+def _best(part: Site) -> Lowering:
     form = format_of(part.node.op, tuple(None if o is None else o.type for o in part.inputs))
     for way in CPU[part.node.op, form]:
         if way.fits(part):
-            return way.build(part)
+            return way
     raise UnsupportedError(f"no CPU kernel for {part.node.op.__name__} {form}")
+
+
+def _build(part: Site) -> Sequence[Step]:
+    return _best(part).build(part)
+
+
+def _side_by_side(site: Site, makers: Mapping[str, Node], last: Node) -> list[Step]:
+    """Each part of a concatenation where it belongs: written there by its convolution, or copied."""
+    places = dict(zip(site.attributes["body"].inputs, site.inputs, strict=True))
+    y, steps, before = site.outputs[0], list[Step](), 0
+    axis, whole = len(y.type.shape) - 1, View.of(y.type.shape)
+    for i, name in enumerate(last.inputs):
+        maker = makers.get(name or "")
+        x = places[name or ""] if maker is None else None
+        if maker is not None:
+            inputs = tuple(None if n is None else places[n] for n in maker.inputs)
+            attributes = {**maker.op.attributes, **maker.attributes}
+            given = tuple(None if o is None else o.type for o in inputs)
+            (type,) = maker.op.output_types(given, attributes)
+            here = Operand(y.name, type, y.offset + before * type.dtype.itemsize)
+            part = _Part(site, maker, inputs, (here,), attributes, pitch=y.type.shape[axis])
+            way = _best(part)
+            if not way.pitched:
+                x = _between(site, type)
+                part.outputs, part.pitch = (x,), None
+            steps += [_of_part(i, step) for step in way.build(part)]
+        else:
+            assert x is not None
+            type = x.type
+        if x is not None:
+            target = whole.part(axis, before, type.shape[axis])
+            steps += copy(site, x, View.of(type.shape), y, target)
+        before += type.shape[axis]
+    return steps
+
+
+def _of_part(i: int, step: Step) -> Step:
+    """Say which part of a concatenation the algorithm is for."""
+    return replace(step, algorithm=f"{i}:{step.algorithm}") if step.algorithm else step
 
 
 def lower_body(site: Site) -> Sequence[Step]:

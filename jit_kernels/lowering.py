@@ -57,6 +57,7 @@ class Site(Protocol):
     outputs: tuple[Operand, ...]
     threads: int
     residual: Operand | None  # of the output's shape: added to the sum, before the activation
+    pitch: int | None  # elements between pixels of the output, where it is a part of a wider tensor
 
     def constant(self, value: Array) -> Operand:
         """Keep an array (packed weights, a table) for as long as the plan lives; 64-byte aligned."""
@@ -77,11 +78,15 @@ class Site(Protocol):
 
 @dataclass(frozen=True)
 class Lowering:
-    """One way to run an operator: needs `isa`, takes what it `accepts`, and makes the steps."""
+    """One way to run an operator: needs `isa`, takes what it `accepts`, and makes the steps.
+
+    `pitched` says that it heeds `site.pitch`.
+    """
 
     build: Callable[[Site], Sequence[Step]]
     accepts: Callable[[Site], bool] = field(default=lambda site: True)
     isa: frozenset[str] = frozenset()
+    pitched: bool = False
 
     def fits(self, site: Site) -> bool:
         """Whether this machine and this node will do."""

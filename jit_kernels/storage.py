@@ -26,6 +26,7 @@ class Recast:
     inputs: tuple[Operand | None, ...]
     outputs: tuple[Operand, ...]
     residual: Operand | None = None
+    pitch: int | None = None
 
     def __post_init__(self) -> None:
         self.node: Node = self.inner.node

@@ -30,7 +30,7 @@ LINE = 4 * LANES  # bytes of a vector
 
 # Words of the sizes that the kernel reads: the image, its outputs, the grid of patches, and bytes in scratch.
 (HEIGHT, WIDTH, CHANNELS, TOP, LEFT, OUT_HEIGHT, OUT_WIDTH, FILTERS, M, DOWN, ACROSS, PATCHES, BLOCK, PLANE, PRODUCTS,
- COPIED, MADE, ADDED, WRONG, TOTAL) = range(20)  # fmt: skip
+ COPIED, MADE, ADDED, WRONG, TOTAL, PITCH) = range(21)  # fmt: skip
 
 
 @emitted("I64(I64)")
@@ -115,7 +115,7 @@ multiply_planes = plane_product(product)
 @inlined
 def plain_outputs(x, w, bias, r, y, y0, x0, rows, columns, first, last, s, low, high):  # type: ignore[no-untyped-def]
     """Compute rows x columns outputs of the filters first .. last - 1 as plain sums; (y0, x0) is the first input."""
-    c, n = s[CHANNELS], s[FILTERS]
+    c, n = s[CHANNELS], s[PITCH]
     for i in range(rows):
         p, stop = max(0, -(y0 + i)), min(3, s[HEIGHT] - y0 - i)
         for j in range(columns):
@@ -134,7 +134,7 @@ def plain_outputs(x, w, bias, r, y, y0, x0, rows, columns, first, last, s, low, 
 def transform_outputs(base, products, bias, r, y, wrong, rows, columns, begin, used, s, low, high):  # type: ignore[no-untyped-def]
     """Make the outputs of one patch, `used` vectors of filters from byte `begin` on; `y` and `r` are its first."""
     m, n = s[M], s[FILTERS]
-    row, pixel, step = s[OUT_WIDTH] * n * 4, n * 4, s[BLOCK] * LINE
+    row, pixel, step = s[OUT_WIDTH] * s[PITCH] * 4, s[PITCH] * 4, s[BLOCK] * LINE
     if rows == m and columns == m and n % LANES == 0:
         more = r + begin if r != 0 else 0
         transform_output(
@@ -180,7 +180,7 @@ def f32_winograd(
         for i in range(count):
             image, y0, x0 = place_of(patch + i, s)
             rows, columns = min(s[M], s[OUT_HEIGHT] - y0), min(s[M], s[OUT_WIDTH] - x0)
-            offset = ((image * s[OUT_HEIGHT] + y0) * s[OUT_WIDTH] + x0) * n * 4
+            offset = ((image * s[OUT_HEIGHT] + y0) * s[OUT_WIDTH] + x0) * s[PITCH] * 4
             to, more = y + offset, r + offset if r != 0 else 0
             source = products + (2 * first * s[BLOCK] + i) * LINE
             transform_outputs(
@@ -234,7 +234,7 @@ def sizes(m: int, site: Site, per_vector: int = LANES) -> Array:
     wrong = added + m * m * columns * LINE
     total = -(-(wrong + columns * 8) // 64) * 64
     words = (height, width, c, pad[0], pad[2], out_height, out_width, n, m, down, across)
-    places = (plane, products, copied, made, added, wrong, total)
+    places = (plane, products, copied, made, added, wrong, total, site.pitch or n)
     return np.array([*words, images * down * across, block, *places], np.int64)
 
 
@@ -245,7 +245,7 @@ def lower_f32_winograd(m: int, site: Site) -> list[Step]:
     assert x is not None and w is not None and w.value is not None
     s = sizes(m, site)
     bias = site.constant(pad_columns(None if b is None else b.value, int(s[FILTERS])))
-    u, scratch = site.constant(pack_planes(m, w.value)), site.scratch(site.threads * int(s[TOTAL]))
+    u, scratch = site.packed(pack_planes, m, w.value), site.scratch(site.threads * int(s[TOTAL]))
     places = (x, u, bias, site.residual, y, w, site.constant(s), scratch)
     ends = limits(site.attributes["activation"])
     return [Step(f32_winograd, (*places, *ends), algorithm=f"winograd{m}")]
@@ -279,6 +279,7 @@ WINOGRAD = tuple(
     Lowering(
         functools.partial(lower_f32_winograd, m),
         functools.partial(_chosen, m),
+        pitched=True,
     )
     for m in F
 )

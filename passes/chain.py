@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir import Graph, Node, TensorType
@@ -36,14 +36,19 @@ class Chain:
 
 def join(first: Node, second: Node, tensors: Mapping[str, TensorType]) -> Node:
     """Return one node for `first` and the node that alone reads its result; either may be a chain already."""
-    nodes = (*_nodes(first), *_nodes(second))
+    return join_all((*_nodes(first), *_nodes(second)), tensors)
+
+
+def join_all(nodes: Sequence[Node], tensors: Mapping[str, TensorType]) -> Node:
+    """Return one node for nodes of which the last gives the results, and alone reads those of the others."""
+    last = nodes[-1]
     made = {n for node in nodes for n in node.outputs}
     read = [n for node in nodes for n in node.inputs if n is not None and n not in made]
     inputs = tuple(dict.fromkeys(read))
     types = {n: tensors[n] for n in (*inputs, *made) if n in tensors}
-    body = Graph(nodes, inputs, second.outputs, types)
+    body = Graph(tuple(nodes), inputs, last.outputs, types)
     name = "+".join(n.name for n in nodes)
-    return Node(fused, inputs, second.outputs, {"body": body}, name, first.dialect)
+    return Node(fused, inputs, last.outputs, {"body": body}, name, last.dialect)
 
 
 def _nodes(node: Node) -> tuple[Node, ...]:

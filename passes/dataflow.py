@@ -53,6 +53,12 @@ def type_of(graph: Graph, name: str) -> TensorType | None:
     return declared
 
 
+def types_of(graph: Graph) -> dict[str, TensorType]:
+    """Return the types of all tensors, constants among them, without values."""
+    constants = {n: TensorType.of(v).without_value() for n, v in graph.constants.items()}
+    return {**constants, **graph.tensors}
+
+
 def with_nodes(graph: Graph, changed: Mapping[int, Node | None]) -> Graph:
     """Return the graph with the nodes at some positions replaced, or left out for None."""
     nodes = [changed.get(i, node) for i, node in enumerate(graph.nodes)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..ir import Graph, Node, TensorType
+from ..ir import Graph, Node
 from ..refimpl.binary import add
 from ..refimpl.conv import conv2d
 from ..refimpl.fused import fused
 from ..refimpl.matmul import fully_connected
 from ..refimpl.native_half import ORDERS
 from .chain import CHANNEL_AXIS, SCALING, SHIFTING, is_factor, join, operand_beside, read_chain
-from .dataflow import is_plain_float, maker_of, only_reader, readers_of, with_nodes
+from .dataflow import is_plain_float, maker_of, only_reader, readers_of, types_of, with_nodes
 
 ADDED_TO = (conv2d, fully_connected)  # products whose kernels may add a tensor
 
@@ -35,13 +35,8 @@ def fuse_sums(graph: Graph) -> Graph:
             continue
         if _joins(graph, node, after, makers, place):
             changed[i] = None
-            changed[place[id(after)]] = join(node, after, _types(graph))
+            changed[place[id(after)]] = join(node, after, types_of(graph))
     return with_nodes(graph, changed)
-
-
-def _types(graph: Graph) -> Mapping[str, TensorType]:
-    constants = {n: TensorType.of(v).without_value() for n, v in graph.constants.items()}
-    return {**graph.tensors, **constants}
 
 
 def _is_open(graph: Graph, node: Node) -> bool:

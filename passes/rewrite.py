@@ -6,9 +6,10 @@ from ..ir import Graph
 from .fold_constants import Evaluate, fold_constants
 from .fold_pads import fold_pads
 from .fuse_activations import fuse_activations
+from .fuse_concats import fuse_concats
 from .fuse_sums import fuse_sums
 
-PASSES = (fold_pads, fuse_activations, fuse_sums)
+PASSES = (fold_pads, fuse_activations, fuse_sums, fuse_concats)
 
 
 def rewrite(graph: Graph, evaluate: Evaluate | None = None) -> Graph:

@@ -87,7 +87,11 @@ class Context:
             reason = CODES.get(code, f"the kernel returned {code}")
             raise RunError(f"{self.plan.steps[step].node}: {reason}")
         for name, view in self._left:
-            results[name] = view.copy()
+            if name in out:
+                results[name] = out[name]
+                out[name][...] = view
+            else:
+                results[name] = view.copy()
         return results
 
     def _walk(self) -> Callable[[], int]:

@@ -53,6 +53,7 @@ class _Site:
     scratches: dict[str, int] = field(default_factory=dict)
     prefix: str = ""
     residual: Operand | None = None
+    pitch: int | None = None
 
     def constant(self, value: Array) -> Operand:
         name = f"{self.prefix}constant{len(self.constants)}"
@@ -115,8 +116,12 @@ class Plan:
     @property
     def algorithms(self) -> dict[str, str]:
         """How the outputs of nodes are computed, by name, where a step says so (`Step.algorithm`)."""
-        named = [p for p in self.steps if p.step.algorithm]
-        return {n: p.step.algorithm for p in named for n in p.node.outputs}
+        found = dict[str, dict[str, None]]()
+        for p in self.steps:
+            if p.step.algorithm:
+                for name in p.node.outputs:
+                    found.setdefault(name, {})[p.step.algorithm] = None
+        return {name: ",".join(used) for name, used in found.items()}
 
     @property
     def traffic(self) -> int:
@@ -318,8 +323,8 @@ def _place(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
     last = len(plan.steps)
     for i, p in enumerate(plan.steps):
         for operand in _operands(p.step):
-            place = alive.setdefault(operand.name, Place(operand.name, operand.type.nbytes, i, i))
-            place.last = i
+            nbytes = plan.types.get(operand.name, operand.type).nbytes
+            alive.setdefault(operand.name, Place(operand.name, nbytes, i, i)).last = i
     for name in plan.inputs:
         if name in alive:
             alive[name].first = -1

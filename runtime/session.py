@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,11 +24,11 @@ from .interpreter import (
     lacking,
 )
 from .plan import Plan, make_plan
+from .quick import Quick, quick_way
 from .store import Store
 
 KEPT = 16  # plans that are remembered, for inputs of different shapes
 NOTHING: Mapping[str, Array] = {}
-Quick = Callable[[Mapping[str, Any]], dict[str, Array] | None]
 
 
 def folding(graph: Graph) -> Evaluate:
@@ -57,41 +57,7 @@ class _Part:
         self.empty = tuple(
             n for n in wanted if n not in plan.known and n in plan.types and not plan.types[n].size
         )
-        self.quick = self._quick(session.graph.inputs, session.graph.outputs)
-
-    def _quick(self, inputs: Sequence[str], outputs: Sequence[str]) -> Quick | None:
-        """Return a function that runs the plan on arrays like those that it was made for, and does nothing else.
-
-        It returns None for other arrays. There is none where a run takes more: states, tails, outputs of other kinds.
-        """
-        plan, contexts = self.plan, self.contexts
-        special = plan.rest or plan.graph.states or self.known or self.empty
-        mixed = {n in plan.places for n in plan.outputs} == {
-            True,
-            False,
-        }  # would come in another order
-        if special or mixed or tuple(outputs) != plan.outputs:
-            return None
-        wanted = [(n, t.shape, t.dtype) for n in inputs for t in (plan.types[n],)]
-        count = len(wanted)
-
-        def run(feeds: Mapping[str, Any]) -> dict[str, Array] | None:
-            if len(feeds) != count:
-                return None
-            for name, shape, dtype in wanted:
-                x = feeds.get(name)
-                if x.__class__ is not np.ndarray or x.shape != shape or x.dtype != dtype:
-                    return None
-            try:
-                context = contexts.pop()
-            except IndexError:
-                return None
-            try:
-                return context.run(feeds, NOTHING)
-            finally:
-                contexts.append(context)
-
-        return run
+        self.quick = quick_way(plan, self.contexts)
 
     def run(
         self, feeds: Mapping[str, Array], out: Mapping[str, Array], every: bool
@@ -238,8 +204,8 @@ class Session:
 
         The arrays are the caller's. Those in `out`, of the right shape and type, are filled and returned.
         """
-        if out is None and self._quick is not None:
-            values = self._quick(feeds)
+        if self._quick is not None:
+            values = self._quick(feeds, NOTHING if out is None else out)
             if values is not None:
                 return values
         arrays = self._arrays(feeds)
@@ -307,6 +273,8 @@ class Session:
                 raise InputError(
                     f"out {name}: expected {t.format} {t.shape}, got {array.dtype} {array.shape}"
                 )
+            if not array.flags.writeable:
+                raise InputError(f"out {name}: the array is read-only")
             others = [*arrays.values(), *(a for n, a in out.items() if n != name)]
             states = {s.successor for s in self.graph.states}
             flags = array.flags

@@ -21,6 +21,7 @@ from litegold.refimpl.activation import relu, tanh
 from litegold.refimpl.binary import add, div, mul, sub
 from litegold.refimpl.conv import conv2d
 from litegold.refimpl.fused import fused
+from litegold.refimpl.join import concat
 from litegold.refimpl.window import pad
 from litegold.runtime import Session, interpret
 from litegold.runtime.session import folding
@@ -213,3 +214,20 @@ def test_a_network_is_left_as_it_was() -> None:
     assert net.graph is graph and len(graph.nodes) == 2
     assert check(graph, runs=1).ok and check(graph, runs=1, fuse=False).ok
     assert len(check(graph, runs=1, fuse=False).rows) == 2
+
+
+def test_convolutions_write_beside_each_other() -> None:
+    graph = network(
+        Node(conv2d, ("x", "w1"), ("a",), {"activation": "relu"}),
+        Node(conv2d, ("x", "w3"), ("b",), SAME),
+        Node(concat, ("a", "x", "b"), ("y",), {"axis": 3}),
+        w1=W1,
+        w3=W3,
+    )
+    session = Session(graph)
+    (node,) = session.planned.nodes
+    assert node.inputs == ("x", "w1", "w3")
+    plan = session.plan_for({"x": graph.tensors["x"]})
+    kernels = [s.step.kernel.__name__ for s in plan.steps]
+    assert len(kernels) == 3 and kernels.index("u32_copy_elements") == 1
+    assert plan.types["y"].shape == (1, 6, 6, 48) and check(graph, runs=1).ok

@@ -275,3 +275,26 @@ def test_the_quick_way_serves_only_what_it_was_made_for(size: int) -> None:
         ]:
             with pytest.raises(InputError, match=words):
                 session.run(bad)
+
+
+@pytest.mark.parametrize("size", [7, 50_000])  # copied out, and written where it is wanted
+def test_the_callers_arrays_are_filled_on_the_quick_way_too(size: int) -> None:
+    session, x = Session(unary((size,))), np.arange(size, dtype=np.float32)
+    for turn in range(4):
+        y = np.zeros(size, np.float32)
+        assert session.run({"x": x}, {"y": y})["y"] is y
+        np.testing.assert_array_equal(y, -x)
+        spread = np.zeros((size, 2), np.float32)[:, turn % 2]
+        assert session.run({"x": x}, {"y": spread})["y"] is spread
+        np.testing.assert_array_equal(spread, -x)
+        both = x.copy()  # one array for both
+        assert session.run({"x": both}, {"y": both})["y"] is both
+        np.testing.assert_array_equal(both, -x)
+        fixed = y.copy()
+        fixed.flags.writeable = False
+        with pytest.raises(InputError, match="out y: the array is read-only"):
+            session.run({"x": x}, {"y": fixed})
+        with pytest.raises(InputError, match="out y: expected f32"):
+            session.run({"x": x}, {"y": y[1:]})
+        with pytest.raises(InputError, match="out: unknown z"):
+            session.run({"x": x}, {"z": y})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...ir import Array, Graph, Node
 from ...passes.chain import CHANNEL_AXIS, SCALING, operand_beside
+from ...passes.fuse_concats import parts_of
 from ...refimpl.conv import conv2d, conv2d_sums, depthwise_conv2d, depthwise_conv2d_sums
 from ...refimpl.fused import fused, run_body
 from ...refimpl.matmul import fully_connected, fully_connected_sums
@@ -27,9 +30,12 @@ def fused_envelope(*xs: Array | None, body: Graph, algorithm: str = "") -> F64:
     to the head's own envelope, which says what the kernel's `algorithm` needs, come, for n nodes after the head,
     gamma(2 n + 1) of all magnitudes, the last rounding of the reference among them, gamma(terms) of those that are
     added, and the roundings of the reference between its nodes, which the sum does not make.
-    Where an order overflows, anything is right.
+    Where an order overflows, anything is right. Parts of a concatenation are as they are alone.
     """
     values = run_body(body, xs)
+    found = parts_of(body)
+    if found is not None:
+        return _side_by_side(*found, values, algorithm)
     head, *after = body.nodes
     args = [None if n is None else values[n] for n in head.inputs]
     attributes = {**head.op.attributes, **head.attributes}
@@ -58,6 +64,29 @@ def fused_envelope(*xs: Array | None, body: Graph, algorithm: str = "") -> F64:
         bound = np.maximum(one_by_one + 2 * TINY, as_sum)
         bound = np.where(np.isinf(sum_of_products(size, terms)), np.inf, bound)
     return np.where(np.isnan(bound), np.inf, bound)
+
+
+def _side_by_side(
+    makers: Mapping[str, Node], last: Node, values: Mapping[str, Array], algorithm: str
+) -> F64:
+    """Return the bounds of the parts side by side; what is only copied is exact.
+
+    `algorithm` says those of some parts: "0:winograd4,2:winograd6".
+    """
+    used = dict(part.split(":") for part in algorithm.split(",") if part)
+    bounds = []
+    for i, name in enumerate(last.inputs):
+        assert name is not None
+        bound = np.zeros(values[name].shape)
+        if name in makers:
+            maker = makers[name]
+            args = [None if n is None else values[n] for n in maker.inputs]
+            attributes = {**maker.op.attributes, **maker.attributes}
+            if str(i) in used:
+                attributes["algorithm"] = used[str(i)]
+            bound = ENVELOPE[maker.op](*args, **attributes)
+        bounds.append(np.broadcast_to(bound, values[name].shape))
+    return np.concatenate(bounds, axis=-1)
 
 
 def _magnitudes(head: Node, values: dict[str, Array]) -> F64:

@@ -11,6 +11,7 @@ from ...ir import Array, Graph, Node, Op, TensorType
 from ...refimpl.activation import relu, relu6, relu_n1_to_1, tanh
 from ...refimpl.binary import add, mul, sub
 from ...refimpl.conv import conv2d, depthwise_conv2d
+from ...refimpl.join import concat
 from ...refimpl.matmul import fully_connected
 from ...refimpl.pool import max_pool2d
 from ...refimpl.shape import reshape
@@ -18,7 +19,7 @@ from ...refimpl.window import pad
 from .draw import FINITE, fill_floats, seeds
 
 CHANNELS = (1, 3, 8, 17)
-LINKS = (*("factor", "residual", "activation", "conv") * 2, "depthwise", "pool", "pad")
+LINKS = (*("factor", "residual", "activation", "conv") * 2, "depthwise", "pool", "pad", "fire")
 
 
 class _Network:
@@ -74,6 +75,9 @@ def _link(draw: st.DrawFn, net: _Network, x: str, kind: str) -> str:
         return net.node(depthwise_conv2d, x, net.constant(1, 3, 3, c), None, pad=(1,) * 4)
     if kind == "pool":
         return net.node(max_pool2d, x, kernel=(3, 3), stride=(1, 1), pad=(1,) * 4)
+    if kind == "fire":
+        parts = [x, *(_link(draw, net, x, "conv") for _ in range(draw(st.integers(1, 2))))]
+        return net.node(concat, *draw(st.permutations(parts)), axis=draw(st.sampled_from((-1, 3))))
     if kind == "pad":
         edges = np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32)
         padded = net.node(pad, x, net.known(edges))
