@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -161,7 +162,10 @@ class _Reader:
             raise FormatError(f"{where} has {len(tensor.shape.dim)} axes; at most {MAX_RANK}")
         pairs = [self._size(d, where) for d in tensor.shape.dim]
         one, two = (TensorType(tuple(p[i] for p in pairs), dtype) for i in (0, 1))
-        if max(one.nbytes, two.nbytes) > MAX_BYTES or min((*one.shape, 0)) < 0:
+        if (
+            max(math.prod(t.shape) for t in (one, two)) * dtype.itemsize > MAX_BYTES
+            or min((*one.shape, 0)) < 0
+        ):
             raise FormatError(f"{where}: shape {one.shape} takes more than {MAX_BYTES} bytes")
         self.work.names[name] = name
         self.work.types[name], self.work.other[name] = one, two

@@ -6,6 +6,7 @@ what is the same in both is certain, what differs is open.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -131,7 +132,7 @@ class Workspace:
             shape = types[0].shape if types[0] else ()
             return out, (op(np.broadcast_to(np.float32(0), shape), **full),)
         known = all(t is None or t.value is not None for t in types)
-        size = sum(t.nbytes for t in out)
+        size = sum(math.prod(t.shape) * t.dtype.itemsize for t in out)
         room = sum(t.nbytes for t in types if t is not None) + MAX_FOLDED
         if not known or size > room or self.folded + size > MAX_TOTAL:
             return out, None
@@ -144,7 +145,8 @@ class Workspace:
 
     def _check(self, op: Op[..., Any], out: Sequence[TensorType]) -> None:
         for type in out:
-            if min(type.shape, default=0) < 0 or type.nbytes > MAX_BYTES:
+            size = math.prod(type.shape) * type.dtype.itemsize  # of any length, where NumPy's wraps
+            if min(type.shape, default=0) < 0 or size > MAX_BYTES:
                 raise FormatError(
                     f"{op.__name__}: a tensor of shape {type.shape} exceeds {MAX_BYTES} bytes"
                 )
