@@ -7,18 +7,26 @@ from collections.abc import Callable
 from typing import Final
 
 from ..ir import FormatError, Graph
+from .files import file_bytes
+
+# The first byte of an ONNX file, which has no mark: the key of one of the fields of its outermost message.
+ONNX_KEYS: Final = (0x08, 0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72)
 
 
 def load(source: bytes | str | os.PathLike[str]) -> Graph:
     """Read a model from a path or from bytes."""
-    from .tflite.reader import file_bytes, read  # the schema package takes 0.15 s to import
-
     data = source if isinstance(source, bytes) else file_bytes(source)
     if data[4:8] == b"TFL3":
-        return read(data)
+        from .tflite.reader import read as read_tflite  # the schema package takes 0.15 s to import
+
+        return read_tflite(data)
+    if data[:1] and data[0] in ONNX_KEYS:
+        from .onnx.reader import read as read_onnx
+
+        return read_onnx(data if isinstance(source, bytes) else source)
     what = "the bytes given" if isinstance(source, bytes) else repr(os.fspath(source))
     raise FormatError(
-        f"{what}: not a model of a known format (it starts with {data[:8]!r}); known: TFLite"
+        f"{what}: not a model of a known format (it starts with {data[:8]!r}); known: TFLite, ONNX"
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ...ir import UnsupportedError
+from ...ir import Op, UnsupportedError
 from ...refimpl.activation import (
+    ACTIVATIONS,
+    elu,
     gelu,
     hard_swish,
     leaky_relu,
@@ -16,6 +20,8 @@ from ...refimpl.activation import (
     relu_n1_to_1,
     tanh,
 )
+from ...refimpl.binary import add, maximum, minimum, mul
+from .source import ONNX, OnnxSource, same
 from .table import ONNX_WRITER, OnnxSite, alike
 
 alike("PRelu", prelu)
@@ -55,3 +61,68 @@ def write_gelu(site: OnnxSite) -> str:
     """Write Gelu by its name."""
     approximate = "tanh" if site.attribute("approximate") else "none"
     return site.emit("Gelu", site.input(0), approximate=approximate)
+
+
+_ALIKE: dict[str, Op[..., Any]] = {"Relu": relu, "PRelu": prelu, "Sigmoid": logistic, "Tanh": tanh}
+for _code, _op in _ALIKE.items():
+    same(_code, _op)
+
+
+@ONNX.of("LeakyRelu")
+def leaky_relu_of(source: OnnxSource) -> str:
+    """The slope is 0.01 where the file is silent."""
+    return source.add(leaky_relu, source.input(0), alpha=source.attribute("alpha", 0.01))
+
+
+@ONNX.of("Elu")
+def elu_of(source: OnnxSource) -> str:
+    """The factor is 1 where the file is silent."""
+    return source.add(elu, source.input(0), alpha=source.attribute("alpha", 1.0))
+
+
+@ONNX.of("Gelu")
+def gelu_of(source: OnnxSource) -> str:
+    """By erf, or by tanh."""
+    approximate = source.attribute("approximate", "none")
+    source.require(approximate in ("none", "tanh"), f"approximate={approximate}")
+    return source.add(gelu, source.input(0), approximate=approximate == "tanh")
+
+
+@ONNX.of("HardSwish")
+def hard_swish_of(source: OnnxSource) -> str:
+    """X times a clamped x / 6 + 1 / 2, which is ours."""
+    return source.add(hard_swish, source.input(0))
+
+
+@ONNX.of("HardSigmoid")
+def hard_sigmoid_of(source: OnnxSource) -> str:
+    """Alpha x + beta, between 0 and 1."""
+    x = source.input(0)
+    alpha, beta = source.attribute("alpha", 0.2), source.attribute("beta", 0.5)
+    line = source.add(add, source.add(mul, x, source.scalar(alpha, x)), source.scalar(beta, x))
+    return between(source, line, source.scalar(0, x), source.scalar(1, x))
+
+
+def between(source: OnnxSource, x: str, low: str | None, high: str | None) -> str:
+    """Clamp to what tensors of one number say, by an operator of ours where there is one for just that."""
+    ends = [source.known(n) for n in (low, high)]
+    values = tuple(
+        float(v.reshape(())) if v is not None and v.size == 1 else end if n is None else None
+        for n, v, end in zip((low, high), ends, (-np.inf, np.inf), strict=True)
+    )
+    found = [o for o in (relu, relu6, relu_n1_to_1) if ACTIVATIONS[o.__name__] == values]
+    if found and source.type(x).format == "f32":
+        return source.add(found[0], x)
+    x = x if low is None else source.add(maximum, x, low)
+    return x if high is None else source.add(minimum, x, high)
+
+
+@ONNX.of("Clip")
+def clip_of(source: OnnxSource) -> str:
+    """The ends are inputs since version 11, attributes before."""
+    x = source.input(0)
+    if source.version >= 11:
+        return between(source, x, source.optional(1), source.optional(2))
+    given = [source.attributes.get(name) for name in ("min", "max")]
+    low, high = (None if v is None else source.scalar(v, x) for v in given)
+    return between(source, x, low, high)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ...ir import FormatError
 from ...refimpl import block as ours
 from ...refimpl.axes import whole_numbers
+from ...refimpl.gather import gather
 from ...refimpl.window import AxisRange
-from .table import ONNX_WRITER, OnnxSite
+from .source import ONNX, OnnxSource
+from .table import NCHW, NHWC, ONNX_WRITER, OnnxSite
 from .window import sliced
 
 AFTER_THE_ROW = (0, 1, 3, 2, 4, 5)  # of a block's row and a column of blocks, exchanged
@@ -59,3 +64,19 @@ def write_batch_to_space_nd(site: OnnxSite) -> str:
     y = site.reshaped(y, [out[0], *sizes, *shape[m + 1 :]])
     starts = [0, *(a for a, _ in site.value(2).reshape(-1, 2).tolist()), *[0] * len(shape)]
     return sliced(site, y, [AxisRange(a, n, 1) for a, n in zip(starts, out, strict=False)])
+
+
+@ONNX.of("SpaceToDepth", "DepthToSpace")
+def block_of(source: OnnxSource) -> str:
+    """DCR orders (p, q, c) as we do; CRD, for the way back, goes through the axes one by one."""
+    x, block = source.input(0), source.attribute("blocksize", None)
+    if source.rank(x) != 4:
+        raise FormatError(f"{source.rank(x)} axes")
+    mode = source.attribute("mode", "DCR")
+    source.require(mode in ("DCR", "CRD"), f"mode={mode}")
+    op = ours.space_to_depth if source.code == "SpaceToDepth" else ours.depth_to_space
+    if mode == "CRD":
+        channels = source.size(x, 1) // max(block * block, 1)
+        places = np.arange(channels * block * block).reshape(channels, -1).T.reshape(-1)
+        x = source.add(gather, x, source.whole(places), axis=1)
+    return source.transposed(source.add(op, source.transposed(x, NHWC), block=block), NCHW)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...ir import FORMATS
+from ...ir import FORMAT_OF, FORMATS
 from ...refimpl.cast import cast, dequantize
+from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
+from .tensors import dtype_of
 
 
 @ONNX_WRITER.of(dequantize)
@@ -33,3 +35,11 @@ def write_cast(site: OnnxSite) -> str:
 def _beyond(site: OnnxSite, code: str, limit: int) -> str:
     """Compare with a power of two, which float32 holds."""
     return site.emit(code, site.input(0), site.constant(limit, np.float32))
+
+
+@ONNX.of("Cast")
+def cast_of(source: OnnxSource) -> str:
+    """Only where ONNX says what happens, both do the same."""
+    to, x = source.attribute("to", 0), source.input(0)
+    name = FORMAT_OF[dtype_of(to, "attribute to")]
+    return x if source.type(x).format == name else source.add(cast, x, to=name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ...ir import FormatError
 from ...refimpl.join import concat, pack, split, split_v, unpack
+from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite, alike
 
 alike("Concat", concat)
@@ -40,3 +42,26 @@ def write_split_v(site: OnnxSite) -> tuple[str, ...]:
     """Write Split with the sizes that come out."""
     axis = int(site.value(2).reshape(()))
     return _parts(site, site.input(0), axis, [t.shape[axis] for t in site.out])
+
+
+@ONNX.of("Concat")
+def concat_of(source: OnnxSource) -> str:
+    """The same."""
+    return source.add(
+        concat, *source.given, axis=source.attribute("axis", 1 if source.version < 4 else None)
+    )
+
+
+@ONNX.of("Split")
+def split_of(source: OnnxSource) -> tuple[str, ...]:
+    """Sizes are an input since version 13; without them the parts are equal, the last may be less."""
+    x, axis = source.input(0), source.attribute("axis", 0)
+    sizes = source.numbers(1, "split", 13)
+    if sizes is None:
+        count = source.attributes.get("num_outputs", len(source.outputs))
+        total = source.size(x, axis) if -source.rank(x) <= axis < source.rank(x) else 0
+        if not 0 < count == len(source.outputs):
+            raise FormatError(f"{len(source.outputs)} outputs of {count} parts")
+        most = -(-total // count)
+        sizes = tuple(max(min(most, total - i * most), 0) for i in range(count))
+    return source.several(split_v, x, source.whole(sizes), source.whole(axis))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ...ir import Op
 from ...refimpl import logic as ours
+from .source import same
 from .table import ONNX_WRITER, OnnxSite, alike
 
 alike("Equal", ours.equal)
@@ -19,3 +23,19 @@ alike("Not", ours.logical_not)
 def write_not_equal(site: OnnxSite) -> str:
     """Write the opposite of equal."""
     return site.emit("Not", site.emit("Equal", *site.inputs))
+
+
+_ALIKE: dict[str, Op[..., Any]] = {
+    "Equal": ours.equal,
+    "Greater": ours.greater,
+    "GreaterOrEqual": ours.greater_equal,
+    "Less": ours.less,
+    "LessOrEqual": ours.less_equal,
+    "And": ours.logical_and,
+    "Or": ours.logical_or,
+    "Not": ours.logical_not,
+    "Xor": ours.not_equal,
+    "Where": ours.select,
+}
+for _code, _op in _ALIKE.items():
+    same(_code, _op)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from ...ir import UnsupportedError
+from ...ir import FormatError, UnsupportedError
+from ...refimpl.binary import add
+from ...refimpl.gather import gather
+from ...refimpl.join import pack, split
 from ...refimpl.recurrent import lstm
+from ...refimpl.shape import expand_dims
+from ...refimpl.window import reverse
+from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
 
 SWAPPED: Final = (1, 0, 2)
@@ -66,3 +73,70 @@ def write_lstm(site: OnnxSite) -> tuple[str, ...]:
     shapes = [t.shape for t in site.out[1:]]
     states = [site.reshaped(n, shape) for n, shape in zip(after, shapes, strict=True)]
     return (y if major else site.transposed(y, SWAPPED), *states)
+
+
+@ONNX.of("LSTM")
+def lstm_of(source: OnnxSource) -> tuple[str, ...]:
+    """One direction or both; states that are absent are zeros. Y is (T, directions, N, H)."""
+    way = source.attribute("direction", "forward")
+    ways = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
+    if way not in ways:
+        raise FormatError(f"direction {way!r}")
+    _require_usual(source, len(ways[way]))
+    parts = [_direction(source, i, turned) for i, turned in enumerate(ways[way])]
+    ys, hs, cs = zip(*parts, strict=True)
+    last = 0 if source.attribute("layout", 0) else -1
+    source.require(last == -1, "layout=1")
+    return _together(source, ys, 1), _together(source, hs, 0), _together(source, cs, 0)
+
+
+def _together(source: OnnxSource, parts: Sequence[str], axis: int) -> str:
+    """Return the results of all directions in one, with an axis for them."""
+    if len(parts) == 1:
+        return source.add(expand_dims, parts[0], source.whole(axis))
+    return source.add(pack, *parts, axis=axis)
+
+
+def _require_usual(source: OnnxSource, ways: int) -> None:
+    usual = ("sigmoid", "tanh", "tanh") * ways
+    given = tuple(a.lower() for a in source.attribute("activations", usual))
+    source.require(given == usual, f"activations={given}")
+    source.require(not source.attribute("clip", 0.0), "clip")
+    source.require(not source.attribute("input_forget", 0), "input_forget")
+    source.require(source.optional(4) is None, "sequence_lens")
+
+
+def _direction(source: OnnxSource, way: int, turned: bool) -> tuple[str, str, str]:
+    """Add the LSTM of one direction: all outputs, and the last states."""
+    x = source.input(0)
+    if source.rank(x) != 3:
+        raise FormatError(f"x has {source.rank(x)} axes")
+    w, r = (_gates(source, source.input(i), way) for i in (1, 2))
+    cells, batch = source.type(w[0]).shape[0], source.size(x, 1)
+    zeros = source.constant(np.zeros(cells, np.float32))
+    halves = [zeros] * 8 if source.optional(3) is None else _gates(source, source.input(3), way, 8)
+    b = [source.add(add, halves[i], halves[4 + i]) for i in range(4)]
+    start = source.constant(np.zeros((batch, cells), np.float32))
+    h, c = (
+        start if source.optional(i) is None else _row(source, source.input(i), way) for i in (5, 6)
+    )
+    peepholes = (
+        [None] * 3 if source.optional(7) is None else _gates(source, source.input(7), way, 3)
+    )
+    (wi, wo, wf, wc), (ri, ro, rf, rc), (bi, bo, bf, bc) = w, r, b
+    pi, po, pf = peepholes
+    frames = source.add(reverse, x, source.whole([0])) if turned else x
+    inputs = (wf, wc, wo, rf, rc, ro, bf, bc, bo, h, c, wi, ri, bi, pi, pf, po)
+    y, h, c = source.several(lstm, frames, *inputs, time_major=True)
+    return source.add(reverse, y, source.whole([0])) if turned else y, h, c
+
+
+def _row(source: OnnxSource, x: str, way: int) -> str:
+    """Return what belongs to a direction, without that axis."""
+    return source.add(gather, x, source.whole(way), axis=0)
+
+
+def _gates(source: OnnxSource, x: str, way: int, count: int = 4) -> tuple[str, ...]:
+    """Return the tensors of the gates of a direction."""
+    mine = _row(source, x, way)
+    return source.several(split, source.whole(0), mine, count=count)

@@ -8,6 +8,10 @@ import numpy as np
 
 from ...ir import UnsupportedError
 from ...refimpl import reduce as ours
+from ...refimpl.binary import mul
+from ...refimpl.shape import expand_dims
+from ...refimpl.unary import sqrt
+from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
 
 CODES = {
@@ -43,7 +47,8 @@ def _require_no_overflow(site: OnnxSite, axes: tuple[int, ...]) -> None:
     if op in (ours.reduce_max, ours.reduce_min) or type.dtype.kind == "f" or type.value is None:
         return
     size = np.abs(type.value.astype(np.float64))
-    most = np.prod(np.maximum(size, 1), axes) if op is ours.reduce_prod else np.sum(size, axes)
+    with np.errstate(over="ignore"):
+        most = np.prod(np.maximum(size, 1), axes) if op is ours.reduce_prod else np.sum(size, axes)
     if np.any(most > np.iinfo(np.int64 if op is ours.mean else type.dtype).max):
         raise UnsupportedError("ONNX leaves open what integers do that exceed their type")
 
@@ -56,3 +61,39 @@ def write_arg(site: OnnxSite) -> str:
     axis = int(site.value(1).reshape(()))
     y = site.emit(code, site.input(0), axis=axis, keepdims=0)
     return site.cast(y, site.attribute("to"))
+
+
+READ = {
+    "ReduceMean": (ours.mean, 18),
+    "ReduceSum": (ours.sum, 13),
+    "ReduceProd": (ours.reduce_prod, 18),
+    "ReduceMax": (ours.reduce_max, 18),
+    "ReduceMin": (ours.reduce_min, 18),
+    "ReduceL2": (ours.sum, 18),
+    "ReduceSumSquare": (ours.sum, 18),
+}
+
+
+@ONNX.of(*READ)
+def reduction_of(source: OnnxSource) -> str:
+    """The axes are an input since some version, an attribute before; absent ones are all, or none on demand."""
+    (op, since), x = READ[source.code], source.input(0)
+    axes, rank = source.numbers(1, "axes", since), source.rank(x)
+    if not axes and source.attribute("noop_with_empty_axes", 0):
+        return x
+    keep = bool(source.attribute("keepdims", 1))
+    x = source.add(mul, x, x) if source.code in ("ReduceL2", "ReduceSumSquare") else x
+    y = source.add(op, x, source.whole(axes or range(rank)), keep_dims=keep)
+    return source.add(sqrt, y) if source.code == "ReduceL2" else y
+
+
+@ONNX.of("ArgMax", "ArgMin")
+def arg_of(source: OnnxSource) -> str:
+    """The first of equal ones; the axis stays where that is wanted."""
+    x, axis = source.input(0), source.attribute("axis", 0)
+    source.require(not source.attribute("select_last_index", 0), "select_last_index")
+    op = ours.arg_max if source.code == "ArgMax" else ours.arg_min
+    y = source.add(op, x, source.whole(axis), to="s64")
+    rank = source.rank(x)
+    keep = source.attribute("keepdims", 1)
+    return source.add(expand_dims, y, source.whole(axis % max(rank, 1))) if keep else y

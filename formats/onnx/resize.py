@@ -6,16 +6,19 @@ find the same one do they mean the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir import UnsupportedError
+from ...ir import FormatError, UnsupportedError
 from ...refimpl.resize import (
     bilinear_axis,
     nearest_axis,
     resize_bilinear,
     resize_nearest_neighbor,
 )
+from .source import ONNX, OnnxSource
 from .table import NCHW, NHWC, ONNX_WRITER, OnnxSite
 
 F32 = NDArray[np.float32]
@@ -77,3 +80,70 @@ def write_resize_nearest_neighbor(site: OnnxSite) -> str:
     return _resized(
         site, mode="nearest", coordinate_transformation_mode=mode, nearest_mode=rounding
     )
+
+
+@ONNX.of("Resize", "Upsample")
+def resize_of(source: OnnxSource) -> str:
+    """Where ONNX finds the same places in the source as TFLite does; by sizes or by factors."""
+    x = source.input(0)
+    source.require(source.rank(x) == 4, f"{source.rank(x)} axes")
+    target, mode = _target(source, x), source.attribute("mode", "nearest")
+    where, rounding = _conventions(source)
+    source.require(mode in ("nearest", "linear"), f"mode={mode}")
+    source.require("axes" not in source.attributes, "axes")
+    source.require(
+        where in ("align_corners", "half_pixel", "pytorch_half_pixel", "asymmetric"), where
+    )
+    corners, half = where == "align_corners", "half_pixel" in where
+    for size, n in zip(source.shape(x)[2:], target, strict=True):
+        places = onnx_places(size, n, "half_pixel" if half else where).astype(np.float64)
+        if mode == "linear":
+            lower, upper, fraction = bilinear_axis(size, n, corners, half)
+            ours = np.where(lower == upper, lower, lower + fraction)
+            _require_same(np.array_equal(np.clip(places, 0, size - 1).astype(np.float32), ours))
+        else:
+            found = np.clip(_rounded(places, rounding), 0, size - 1)
+            _require_same(np.array_equal(found, nearest_axis(size, n, corners, half)))
+    op = resize_bilinear if mode == "linear" else resize_nearest_neighbor
+    image = source.transposed(x, NHWC)
+    y = source.add(op, image, source.whole(target), align_corners=corners, half_pixel_centers=half)
+    return source.transposed(y, NCHW)
+
+
+def _conventions(source: OnnxSource) -> tuple[str, str]:
+    if source.code == "Upsample" or source.version < 11:
+        return "asymmetric", "floor"
+    where = source.attribute("coordinate_transformation_mode", "half_pixel")
+    return where, source.attribute("nearest_mode", "round_prefer_floor")
+
+
+def _rounded(places: NDArray[np.float64], how: str) -> NDArray[np.float64]:
+    rules: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+        "floor": np.floor,
+        "ceil": np.ceil,
+        "round_prefer_floor": lambda p: np.ceil(p - 0.5),
+        "round_prefer_ceil": lambda p: np.floor(p + 0.5),
+    }
+    if how not in rules:
+        raise UnsupportedError(f"nearest_mode={how}")
+    return rules[how](places)
+
+
+def _target(source: OnnxSource, x: str) -> list[int]:
+    """Return height and width, from sizes or from factors."""
+    shape = source.shape(x)
+    sizes, factors = source.optional(3), source.optional(1 if source.version < 11 else 2)
+    if source.version < 9 and source.code == "Upsample":
+        wanted = [
+            int(np.floor(n * f))
+            for n, f in zip(shape, source.attribute("scales", None), strict=True)
+        ]
+    elif sizes is not None:
+        wanted = [int(n) for n in source.value(sizes)]
+    elif factors is not None:
+        scale = source.value(factors).astype(np.float64)
+        wanted = [int(np.floor(n * f)) for n, f in zip(shape, scale, strict=True)]
+    else:
+        raise FormatError("neither sizes nor scales")
+    source.require(tuple(wanted[:2]) == shape[:2], "another number of images or channels")
+    return wanted[2:]

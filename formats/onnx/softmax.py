@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+from ...ir import FormatError
 from ...refimpl.softmax import log_softmax, softmax
+from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
 
 
@@ -20,3 +24,24 @@ def write_softmax(site: OnnxSite) -> str:
 def write_log_softmax(site: OnnxSite) -> str:
     """Write LogSoftmax."""
     return site.emit("LogSoftmax", site.input(0), axis=-1)
+
+
+@ONNX.of("Softmax", "LogSoftmax")
+def softmax_of(source: OnnxSource) -> str:
+    """Along one axis since version 13; before, over all axes from one on."""
+    op = softmax if source.code == "Softmax" else log_softmax
+    x = source.input(0)
+    rank = source.rank(x)
+    if not rank:
+        raise FormatError("x is a scalar")
+    axis = source.attribute("axis", -1 if source.version >= 13 else 1)
+    if not -rank <= axis < rank:
+        raise FormatError(f"axis {axis} of {rank} axes")
+    axis %= rank
+    if source.version < 13 and axis < rank - 1:
+        shape = source.shape(x)
+        flat = source.reshaped(x, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+        return source.reshaped(source.add(op, flat), shape)
+    order = [a for a in range(rank) if a != axis] + [axis]
+    back = [order.index(a) for a in range(rank)]
+    return source.transposed(source.add(op, source.transposed(x, order)), back)

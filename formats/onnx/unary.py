@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from ...refimpl import unary as ours
+from ...refimpl.binary import div
+from ...refimpl.logic import not_equal
+from .source import ONNX, OnnxSource, same
 from .table import ONNX_WRITER, OnnxSite, alike
 
 alike("Abs", ours.abs)
@@ -28,3 +31,38 @@ def write_rsqrt(site: OnnxSite) -> str:
 def write_square(site: OnnxSite) -> str:
     """Write a product."""
     return site.emit("Mul", site.input(0), site.input(0))
+
+
+for _code, _op in {
+    "Abs": ours.abs,
+    "Ceil": ours.ceil,
+    "Cos": ours.cos,
+    "Erf": ours.erf,
+    "Exp": ours.exp,
+    "Floor": ours.floor,
+    "Log": ours.log,
+    "Neg": ours.neg,
+    "Round": ours.round,
+    "Sin": ours.sin,
+    "Sqrt": ours.sqrt,
+}.items():
+    same(_code, _op)
+
+
+@ONNX.of("Reciprocal")
+def reciprocal(source: OnnxSource) -> str:
+    """One through x."""
+    x = source.input(0)
+    return source.add(div, source.scalar(1, x), x)
+
+
+@ONNX.of("Identity", "Dropout")
+def identity(source: OnnxSource) -> str:
+    """The tensor itself: inference drops nothing out. Its mask is not to be had."""
+    return source.input(0)
+
+
+@ONNX.of("IsNaN")
+def is_nan(source: OnnxSource) -> str:
+    """What differs from itself."""
+    return source.add(not_equal, source.input(0), source.input(0))

@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from ...ir import UnsupportedError
+from ...ir import FormatError, UnsupportedError
 from ...refimpl import fill as filling
 from ...refimpl import window as ours
 from ...refimpl.axes import whole_numbers
+from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
 
 BEFORE_THE_FIRST: Final = np.iinfo(np.int64).min  # -1 would be the last element
@@ -90,3 +91,66 @@ def write_range(site: OnnxSite) -> str:
     if np.ceil((limit - start) / delta) != site.out[0].size:
         raise UnsupportedError("ONNX finds another number of elements, in float64")
     return site.emit("Range", *site.inputs)
+
+
+@ONNX.of("Slice")
+def slice_of(source: OnnxSource) -> str:
+    """Positions count from the end where negative, and are clamped; inputs since version 10."""
+    x = source.input(0)
+    starts, ends = source.numbers(1, "starts", 10), source.numbers(2, "ends", 10)
+    if starts is None or ends is None or len(starts) != len(ends):
+        raise FormatError(f"starts {starts}, ends {ends}")
+    axes = source.numbers(3, "axes", 10) or tuple(range(len(starts)))
+    steps = source.numbers(4, "steps", 10) or (1,) * len(starts)
+    rank = source.rank(x)
+    if not len(axes) == len(steps) == len(starts) or any(not -rank <= a < rank for a in axes):
+        raise FormatError(f"axes {axes}, steps {steps}, starts {starts}")
+    spec, ended = [(0, 0, 1)] * rank, (1 << rank) - 1
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        a = axis % rank
+        low, high = -(2**31) + 1, 2**31 - 1
+        backwards_to_the_first = step < 0 and end < -high // 2
+        spec[a] = tuple(min(max(v, low), high) for v in (start, end, step))  # type: ignore[assignment]
+        ended &= ~(0 if backwards_to_the_first else 1 << a)
+    begin, end_at, strides = (source.whole([s[i] for s in spec]) for i in (0, 1, 2))
+    return source.add(ours.strided_slice, x, begin, end_at, strides, end_mask=ended)
+
+
+@ONNX.of("Pad")
+def pad_of(source: OnnxSource) -> str:
+    """With one number; the amounts are an input since version 11. Negative ones cut."""
+    x, mode = source.input(0), source.attribute("mode", "constant")
+    source.require(mode == "constant", f"mode={mode}")
+    amounts, rank = (
+        source.numbers(1, "pads" if source.version >= 2 else "paddings", 11),
+        source.rank(x),
+    )
+    axes = (source.numbers(3, "", 11) if source.version >= 18 else None) or tuple(range(rank))
+    if amounts is None or len(amounts) != 2 * len(axes) or any(not -rank <= a < rank for a in axes):
+        raise FormatError(f"pads {amounts} of {rank} axes")
+    sides = np.zeros((rank, 2), np.int64)
+    for i, axis in enumerate(axes):
+        sides[axis] = amounts[i], amounts[len(axes) + i]
+    value = source.optional(2) if source.version >= 11 else None
+    if source.version < 11 and source.attribute("value", 0.0):
+        value = source.scalar(source.attribute("value", 0.0), x)
+    if sides.min(initial=0) < 0:
+        begin, shape = np.maximum(-sides[:, 0], 0), source.shape(x)
+        size = np.array(shape) - begin - np.maximum(-sides[:, 1], 0)
+        x = source.add(ours.slice, x, source.whole(begin), source.whole(size))
+    around = source.whole(np.maximum(sides, 0))
+    if value is None:
+        return source.add(ours.pad, x, around)
+    return source.add(ours.pad, x, around, source.reshaped(value, (1,)))
+
+
+@ONNX.of("Tile")
+def tile_of(source: OnnxSource) -> str:
+    """The same."""
+    return source.add(ours.tile, source.input(0), source.whole(source.value(source.input(1))))
+
+
+@ONNX.of("Range")
+def range_of(source: OnnxSource) -> str:
+    """The same, where the number of elements is."""
+    return source.add(filling.range, *source.given)

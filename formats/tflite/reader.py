@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 import tflite
 
 from ...ir import (
     Array,
-    ConstraintError,
     FormatError,
     Graph,
-    InputError,
-    LitegoldError,
     Node,
     Op,
     State,
     TensorType,
     UnsupportedError,
 )
+from ..files import file_bytes, located
 from .attached import attached_labels, signatures
 from .consistency import check_nodes
 from .options import enum_names, read_options
 from .table import TFLITE, TfliteOp, Workspace
 from .tensors import Tensors, start_of
 from .verify import verify
-
-MAX_FILE: Final = 1 << 30
-# What accessors and rules raise on values that no sane file has.
-DECODER_ERRORS = (
-    struct.error,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
 
 
 def read(source: bytes | str | os.PathLike[str]) -> Graph:
@@ -50,7 +33,7 @@ def read(source: bytes | str | os.PathLike[str]) -> Graph:
     Operators without a rule become nodes that cannot run; `metadata["unsupported"]` names them.
     """
     data = source if isinstance(source, bytes) else file_bytes(source)
-    with _located("file"):
+    with located("file"):
         verify(data)
         model = tflite.Model.GetRootAs(data, 0)
         if model.Version() != 3:
@@ -59,34 +42,8 @@ def read(source: bytes | str | os.PathLike[str]) -> Graph:
             raise FormatError("field subgraphs is empty; the file holds no network")
         reader = _Reader(model, data)
         graph = reader.graph()
-    check_nodes(graph, reader.tensors.open_axes, _located)
+    check_nodes(graph, reader.tensors.open_axes, located)
     return graph
-
-
-def file_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Read a file of sane size, or say what hinders."""
-    try:
-        size = Path(path).stat().st_size
-        if size > MAX_FILE:
-            raise FormatError(f"{path}: {size} bytes; at most {MAX_FILE} are read")
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{os.fspath(path)!r}: {error}") from None
-
-
-@contextmanager
-def _located(where: str) -> Iterator[None]:
-    """Say where an error of ours arose, and turn the decoder's into one."""
-    try:
-        yield
-    except ConstraintError as error:
-        raise ConstraintError(error.label, f"{where}: {error.reason}") from error
-    except LitegoldError:
-        raise
-    except DECODER_ERRORS as error:
-        raise FormatError(
-            f"{where}: inputs or options are not what the operator takes ({error!r})"
-        ) from error
 
 
 class _Reader:
@@ -183,7 +140,7 @@ class _Reader:
             )
         code, version, builtin = self.codes[operator.OpcodeIndex()]
         where = f"operator {index} {code}"
-        with _located(where):
+        with located(where):
             known = builtin and code in TFLITE
             source = TfliteOp(
                 code=code,
