@@ -112,7 +112,7 @@ def main() -> None:
         mark = stamp()
         rows += [r | mark for r in measure(name, options.threads, options.seconds)]
         keep("formats", rows, key)
-    screen.out.print(markdown(rows), markup=False)
+    screen.out.print(markdown(rows), markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

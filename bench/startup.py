@@ -195,7 +195,7 @@ def main() -> None:
     rows = [*starts(options.runs, options.cold), *entry(25), *memory()]
     rows = [row | mark for row in rows]
     keep("startup", rows, key)
-    screen.out.print(markdown(rows), markup=False)
+    screen.out.print(markdown(rows), markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

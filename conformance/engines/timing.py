@@ -58,13 +58,14 @@ class Timing:
 
 def come_to_rest() -> float:
     """Wait until no thread of this process computes any more; return how many seconds that took."""
-    start = time.perf_counter()
-    while True:
-        used, began = time.process_time(), time.perf_counter()
+    start = now = time.perf_counter()
+    quiet = 0
+    while quiet < 2 and now - start < LONGEST_REST:  # once may be another process in its way
+        used, began = time.process_time(), now
         time.sleep(SLICE)
         now = time.perf_counter()
-        if time.process_time() - used < RESTING * (now - began) or now - start > LONGEST_REST:
-            return now - start
+        quiet = quiet + 1 if time.process_time() - used < RESTING * (now - began) else 0
+    return now - start
 
 
 def interleave(
