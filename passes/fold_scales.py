@@ -12,7 +12,7 @@ from ..ir import Array, Graph, Node, Op, TensorType
 from ..refimpl.binary import add, mul
 from ..refimpl.conv import conv2d, depthwise_conv2d
 from ..refimpl.matmul import fully_connected
-from .dataflow import is_plain_f32, only_reader, readers_of
+from .dataflow import is_plain_float, only_reader, readers_of
 
 # The axis of the weights that the output's channels are.
 CHANNEL_AXIS: Final[dict[Op[..., Any], int]] = {conv2d: 0, depthwise_conv2d: 3, fully_connected: 0}
@@ -44,7 +44,7 @@ def fold_scales(graph: Graph) -> Graph:
 
 def _chain(graph: Graph, readers: Any, node: Node) -> Iterator[tuple[Node, Array]]:
     """Yield the nodes after a layer that can be folded, each with its constant for each channel."""
-    if node.op not in CHANNEL_AXIS or not is_plain_f32(graph, (*node.inputs, *node.outputs)):
+    if node.op not in CHANNEL_AXIS or not is_plain_float(graph, (*node.inputs, *node.outputs)):
         return
     weights = graph.constants.get(node.inputs[1] or "")
     bias = node.inputs[2] if len(node.inputs) > 2 else None
