@@ -12,9 +12,10 @@ from ..refimpl.activation import ACTIVATIONS
 from ..refimpl.matmul import fully_connected
 from .gemm import PANEL, ROWS, f32_block, f32_rows_of_one, pack, pad_columns
 from .isa import second_level_cache
-from .kernel import F32, F64, I64, OK, S64, inlined, kernel, share
+from .kernel import F64, I64, OK, S64, inlined, kernel, share
 from .lines import f32_lines, find_lines, reach, run_offsets
 from .lowering import Operand, Site, Step, lowers
+from .packing import pack_panel
 from .patches import SLACK, gather, geometry
 
 NEAR = 16 << 10  # bytes of rows that shall stay in the first-level cache
@@ -101,17 +102,14 @@ def f32_product(
 
 @kernel
 def f32_pack(
-    w: F32, b: F32, packed: F32, bias: F32, k: I64, n: I64, biased: I64, tid: I64, threads: I64
+    w: I64, b: I64, packed: I64, bias: I64, k: I64, n: I64, biased: I64, tid: I64, threads: I64
 ) -> I64:
     """Pack weights (N, K) and a bias that are known only when the plan runs."""
     start, stop = share((n + PANEL - 1) // PANEL, tid, threads)
     for p in range(start, stop):
-        for j in range(PANEL):
-            column = p * PANEL + j
-            used = column < n
-            bias[column] = b[column] if used and biased else np.float32(0)
-            for i in range(k):
-                packed[(p * k + i) * PANEL + j] = w[column * k + i] if used else np.float32(0)
+        at, columns = p * PANEL * 4, min(PANEL, n - p * PANEL)
+        pack_panel(packed + at * k, w + at * k, k, k, columns, True)
+        pack_panel(bias + at, b + at, n, 1, columns if biased else 0, False)
     return OK
 
 

@@ -122,6 +122,34 @@ def test_fully_connected_sizes(m, n):
     )
 
 
+# Images, filters, kernel, groups, stride, dilation, padding: how rows of a product come to lie in lines of an image.
+LINES = {
+    "two lines a tile": ((2, 9, 9, 5), 33, (3, 3), 1, (1, 1), (1, 1), (0, 0, 0, 0)),
+    "two copied lines a tile": ((3, 7, 7, 19), 40, (3, 3), 1, (1, 1), (1, 1), (1, 1, 1, 1)),
+    "longer than a tile": ((1, 4, 37, 6), 50, (3, 2), 1, (1, 1), (1, 1), (0, 1, 2, 0)),
+    "wide strides": ((2, 17, 29, 3), 17, (5, 7), 1, (2, 3), (1, 1), (3, 1, 2, 4)),
+    "nothing but padding": ((1, 2, 3, 4), 9, (2, 2), 1, (1, 1), (1, 1), (3, 3, 7, 9)),
+    "dilated": ((1, 20, 22, 8), 34, (3, 3), 1, (1, 2), (2, 3), (2, 2, 3, 3)),
+    "groups": ((1, 8, 16, 12), 42, (3, 3), 3, (1, 1), (1, 1), (0, 0, 0, 0)),
+    "copied groups": ((2, 8, 16, 12), 42, (3, 3), 3, (1, 2), (1, 1), (1, 1, 1, 1)),
+    "crowded": ((1, 8, 15, 512), 17, (3, 3), 1, (2, 2), (1, 1), (0, 0, 0, 0)),
+    "crowded groups": ((1, 5, 9, 1024), 4, (3, 3), 2, (1, 1), (1, 1), (1, 1, 1, 1)),
+    "crowded rows": ((1, 4, 9, 1024), 35, (1, 1), 1, (1, 1), (1, 1), (0, 0, 0, 0)),
+    "crowded places": ((1, 4, 19, 1024), 20, (1, 1), 1, (2, 2), (1, 1), (0, 0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize(
+    "images, filters, kernel, groups, stride, dilation, pad", LINES.values(), ids=LINES
+)
+def test_lines_of_windows(images, filters, kernel, groups, stride, dilation, pad):
+    rng = np.random.default_rng(filters)
+    shapes = images, (filters, *kernel, images[3] // groups), (filters,)
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in shapes)
+    attributes = {"stride": stride, "dilation": dilation, "pad": pad}
+    assert_right(Case(conv2d, (x, w, b), attributes, constant=frozenset((1, 2))))
+
+
 def test_weights_that_are_not_finite_do_not_meet_padding():
     x, w = np.ones((1, 3, 3, 2), np.float32), np.ones((1, 3, 3, 2), np.float32)
     w[0, 0, 0, 0] = np.inf

@@ -11,7 +11,7 @@ import pytest
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from litegold.jit_kernels import gemm, gemm_int8, patches
+from litegold.jit_kernels import gemm, gemm_int8, packing, patches
 from litegold.jit_kernels.isa import HOST, LEVELS
 from litegold.jit_kernels.kernel import I64
 from litegold.jit_kernels.simd import Tile, Vectors, tile
@@ -100,6 +100,24 @@ def test_float_tile(lanes, part, k, runs, residual):
         bound = (len(b) + 2) * np.finfo(np.float32).eps * terms
         assert (np.abs(c[:, :columns] - np.maximum(exact, -1)) <= bound).all()
         assert (c[:, columns:] == 77).all()  # nothing else is touched
+
+
+@pytest.mark.parametrize("lanes", WIDTHS)
+@pytest.mark.parametrize("part", [1, 3, 0, -1])
+@pytest.mark.parametrize("k", [0, 1, 3, 4, 16, 37])
+def test_packing(lanes, part, k):
+    """From rows or from columns: what NumPy packs, and zeros behind."""
+    columns = part if part > 0 else 2 * lanes + part
+    b = np.random.default_rng(k).standard_normal((k, columns + 3)).astype(np.float32)
+    transposed = np.ascontiguousarray(b.T)
+    for each, source, spacing in (
+        (packing.f32_pack_rows, b, columns + 3),
+        (packing.f32_pack_columns, transposed, k),
+    ):
+        to = np.full((k + 1, 2 * lanes), 77, np.float32)
+        call(each, lanes, to, source, spacing, k, columns)
+        assert np.array_equal(to[:k], panels(b[:, :columns], lanes))
+        assert (to[k] == 77).all()
 
 
 @pytest.mark.parametrize("lanes", WIDTHS)
