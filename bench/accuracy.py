@@ -1,4 +1,4 @@
-"""Accuracy on real data, beside LiteRT's reference kernels: `python -m bench.accuracy [--samples N]`.
+"""Accuracy on real data, beside LiteRT's reference kernels or onnxruntime: `python -m bench.accuracy [--samples N]`.
 
 Needs the shared data (LITEGOLD_DATA, default ../shared).
 """
@@ -21,6 +21,7 @@ from rich.table import Table
 import litegold as lg
 from litegold.cli import screen
 from litegold.conformance.engines.litert import LiteRT
+from litegold.conformance.engines.onnxruntime import OnnxRuntime
 from litegold.ir import Array
 
 ROOT = Path(os.environ.get("LITEGOLD_DATA", "../shared"))
@@ -55,14 +56,24 @@ def keywords() -> Samples:
     return np.stack(values), np.array([int(re.findall(r"\d+", n)[-1]) for n in names])
 
 
+def normalized(pictures: Array) -> Array:
+    """Return a picture as networks trained with torchvision take it: ImageNet's mean and deviation, channels first."""
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    return ((pictures / 255 - mean) / deviation).transpose(2, 0, 1).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Row:
-    """A network, its data, how a sample is stored for it, and the classes its samples may differ in."""
+    """A network, its data, how a sample is stored for it, and the classes its samples may differ in.
+
+    `beside` is the engine that answers as well; none runs operator set 1 of ONNX any more.
+    """
 
     model: str
     data: Callable[[], Samples]
     encode: Callable[[Array], Array]
     exact: bool
+    beside: str | None = "litert"
 
 
 ROWS = (
@@ -75,27 +86,40 @@ ROWS = (
     ),
     Row("mlperf_tiny/kws_ref_model.tflite", keywords, lambda x: x, True),
     Row("tflm/trained_lstm.tflite", mnist, lambda x: (x / 255).astype(np.float32), False),
+    Row("resnet20_cifar10.onnx", cifar10, normalized, False, "onnxruntime"),
+    Row("onnx_models/mnist_model_zoo.onnx", mnist, lambda x: x.astype(np.float32), False, None),
 )
 
 
+def theirs(row: Row, path: Path, net: lg.Network, feeds: list[Array]) -> list[int]:
+    """Return the classes that the other engine finds."""
+    (name,), (out,) = net.inputs, net.graph.outputs
+    if row.beside == "onnxruntime":
+        with OnnxRuntime() as engine:
+            model = path.read_bytes()
+            return [int(np.argmax(engine.run(model, {name: f}, fuse=True)[out])) for f in feeds]
+    with LiteRT() as engine:
+        index = net.graph.origin[name]
+        ran = engine.run(path.read_bytes(), [{index: f} for f in feeds], tensors="outputs")
+    return [int(np.argmax(r[net.graph.origin[out]])) for r in ran]
+
+
 def measure(row: Row, samples: int) -> dict[str, object]:
-    """Return how many samples we and LiteRT have right, and how many classes differ."""
-    path = ROOT / "models" / "tflite" / row.model
+    """Return how many samples we and the other engine have right, and how many classes differ."""
+    path = ROOT / "models" / Path(row.model).suffix[1:] / row.model
     net = lg.load(path)
     (name,) = net.inputs
     pictures, classes = (a[:samples] for a in row.data())
     feeds = [row.encode(p).reshape(net.inputs[name].shape) for p in pictures]
     ours = [int(np.argmax(net(f))) for f in track(feeds, row.model, transient=True)]
-    index, (out,) = net.graph.origin[name], net.graph.outputs
-    with LiteRT() as engine:
-        ran = engine.run(path.read_bytes(), [{index: f} for f in feeds], tensors="outputs")
-    theirs = [int(np.argmax(r[net.graph.origin[out]])) for r in ran]
+    others = theirs(row, path, net, feeds) if row.beside else None
     return {
         "model": row.model,
         "samples": len(feeds),
         "litegold": int(np.sum(np.array(ours) == classes)),
-        "litert": int(np.sum(np.array(theirs) == classes)),
-        "differ": int(np.sum(np.array(ours) != np.array(theirs))),
+        "beside": row.beside or "-",
+        "theirs": "-" if others is None else int(np.sum(np.array(others) == classes)),
+        "differ": 0 if others is None else int(np.sum(np.array(ours) != np.array(others))),
         "allowed": 0 if row.exact else 2 * len(feeds) // 1000,
     }
 
@@ -111,7 +135,7 @@ def main() -> None:
         screen.emit_json(results)
     else:
         table = Table(title="right answers")
-        for heading in ("model", "samples", "litegold", "litert", "differ", "allowed"):
+        for heading in ("model", "samples", "litegold", "beside", "theirs", "differ", "allowed"):
             table.add_column(heading)
         for result in results:
             table.add_row(*map(str, result.values()))

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..formats.onnx.table import ONNX_WRITER
 from ..formats.tflite.table import TFLITE_WRITER
 from ..ir import ANY, OPS, Op, load_all
 from ..jit_kernels.lowering import CPU
 from ..quant.rule import INT8
 from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8
 
-PARTS = ("reference", "exact", "cases", "envelope", "jit", "tflite")
+PARTS = ("reference", "exact", "cases", "envelope", "jit", "tflite", "onnx")
 ORDER = ("f32", "f16", "hybrid", "s8", "u8", "s16", "s32", "s64", "bool", "u16", "u32", "u64")
 
 
@@ -29,6 +30,7 @@ class Cell:
     envelope: bool
     jit: bool
     tflite: bool
+    onnx: bool
 
     @property
     def parts(self) -> tuple[bool, ...]:
@@ -60,22 +62,23 @@ def _cell(op: Op[..., object], form: str) -> Cell:
         envelope=form not in ("f32", "f16", "hybrid") or op in ENVELOPE,
         jit=(op, form) in CPU,
         tflite=op in TFLITE_WRITER,
+        onnx=op in ONNX_WRITER and (op, form) not in INT8 and form != "hybrid",
     )
 
 
 def markdown() -> str:
     """Return the matrix as a table: an operator a row, the formats in which each part has it."""
     rows = [
-        "| family | operator | reference | second oracle | drawn cases | compiled | TFLite |",
-        "|---|---|---|---|---|---|---|",
+        "| family | operator | reference | second oracle | drawn cases | compiled | TFLite | ONNX |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for (family, operator), group in _grouped(lambda c: (c.family, c.operator)).items():
         columns = [
             _formats([c.format for c in group if getattr(c, part)])
             for part in ("reference", "exact", "cases", "jit")
         ]
-        tflite = "yes" if group[0].tflite else ""
-        rows.append("| " + " | ".join((family, operator, *columns, tflite)) + " |")
+        files = ["yes" if any(getattr(c, f) for c in group) else "" for f in ("tflite", "onnx")]
+        rows.append("| " + " | ".join((family, operator, *columns, *files)) + " |")
     return "\n".join(rows)
 
 

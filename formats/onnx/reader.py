@@ -13,7 +13,6 @@ import numpy as np
 
 from ...ir import Array, FormatError, Graph, Node, TensorType, UnsupportedError
 from ...passes.cancel_transposes import cancel_transposes
-from ...passes.fold_scales import fold_scales
 from ...refimpl.shape import transpose
 from ..files import file_bytes, located
 from .source import ONNX, OnnxSource, OpenSizeError, Workspace
@@ -31,8 +30,7 @@ def read(source: bytes | str | os.PathLike[str], *, as_written: bool = False) ->
 
     Sizes that the file leaves open are 1, and in `dynamic`; where a node's meaning depends on one of them, all are 1
     for good. Whatever has no implementation is named in one error. `as_written` leaves the transpositions
-    around each node, and batch normalization apart from the convolution: every tensor of the file is then there,
-    by its name.
+    around each node: every tensor of the file is then there, by its name.
     """
     folder = None if isinstance(source, bytes) else Path(source).parent
     data = source if isinstance(source, bytes) else file_bytes(source)
@@ -44,7 +42,7 @@ def read(source: bytes | str | os.PathLike[str], *, as_written: bool = False) ->
             graph = _Reader(model, tensors, closed=False).graph()
         except OpenSizeError:
             graph = _Reader(model, Tensors(folder), closed=True).graph()
-        return graph if as_written else fold_scales(cancel_transposes(graph))
+        return graph if as_written else cancel_transposes(graph)
 
 
 def _parsed(data: bytes) -> Any:
