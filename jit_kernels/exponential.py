@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .kernel import inlined
-from .simd import Value, Vectors
+
+if (
+    TYPE_CHECKING
+):  # `simd_math`, which the vectors have their functions from, takes the constants here
+    from .simd import Value, Vectors
 
 LOG2_E = np.float32(1.44269504)
 # ln 2 in two parts: times a whole number below 2**14, the first is exact.
