@@ -6,11 +6,13 @@ import numpy as np
 
 from ..ir import TensorType
 from .conv_dot4 import Way, folded, in_rows, lower_conv2d, product_of_rows, product_of_windows
+from .conv_int8 import ending
 from .gemm_amx import (
+    POSITIVE,
     SIDE,
     SIGNED,
     SPLIT,
-    amx_bounded_block,
+    amx_block,
     configuration,
     configure,
     release,
@@ -22,11 +24,11 @@ from .lowering import Operand, Site, Step
 from .strips import SLACK
 
 AMX = frozenset({"amx-int8", "amx-tile", "avx512vnni"})
-FEWEST = 32  # products of a sum for which tiles pay
+FEWEST = 12  # products of a sum for which tiles pay
 
 rows_by_amx, windows_by_amx = (
-    product_of_rows(amx_bounded_block),
-    product_of_windows(amx_bounded_block),
+    product_of_rows(amx_block),
+    product_of_windows(amx_block),
 )
 
 
@@ -77,9 +79,11 @@ class AmxWay(Way):
         steps, each = steps_of(-(-size // 4))
         return steps * each
 
-    def how(self, count: int, t: TensorType, more: int) -> int:
-        """Return whether bytes are signed, and weights split."""
-        return SIGNED * (t.dtype == np.int8) + SPLIT * (more != 0)
+    def how(self, site: Site, count: int, more: int) -> int:
+        """Return whether bytes are signed, weights split, and results not below the zero point."""
+        signed = site.inputs[0].type.dtype == np.int8  # type: ignore[union-attr]
+        low, _, zero = ending(site, site.attributes["activation"])
+        return SIGNED * signed + SPLIT * (more != 0) + POSITIVE * (low >= zero)
 
     def slack(self, lda: int) -> int:
         """A tile has 16 rows, needed or not; a row's last step may reach beyond it, as far as into the next."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir import Array, TensorType
-from .conv import rows_of_a_block, shifted
+from .conv import FAR, shifted
 from .conv_int8 import byte_code, ending, fixed_channels, quants
 from .gemm_dot4 import bounded_block, pack_quads, tall_for, unit_starts
 from .isa import HOST
@@ -29,6 +29,7 @@ _KNOWN = ("avx512vnni", "avxvnni", "i8mm", "dotprod")
 DOT4 = frozenset([*(f for f in _KNOWN if f in HOST), "avx512vnni"][:1])
 CHUNK = 32  # rows that threads share out
 REST = 16  # rows: a block takes so few more, and is never smaller where there are as many
+SPARE = 8 << 10  # bytes that a product of a block of rows has for itself
 STRIP = 24 << 10  # bytes of a strip that shall stay in the first-level cache
 
 
@@ -46,7 +47,8 @@ def product_of_rows(block: Inlined) -> Inlined:
             start, stop = start * CHUNK, min(stop * CHUNK, m)
         else:
             first, last = share(last, tid, threads)
-        mine = scratch + tid * room
+        spare = scratch + tid * room
+        mine = spare + SPARE
         while start < stop and first < last:
             count = stop - start
             if count >= rows + REST:
@@ -58,7 +60,7 @@ def product_of_rows(block: Inlined) -> Inlined:
                 a = mine
             block(
                 a, lda, 0, 1, count, how, offsets, 1, quads, w, first, last, table,
-                y + start * ldc, ldc, n, low, high, 0, out,
+                y + start * ldc, ldc, n, low, high, 0, out, spare,
             )  # fmt: skip
             start += count
 
@@ -79,7 +81,8 @@ def product_of_windows(block: Inlined) -> Inlined:
             start, stop = share(stop, tid, threads)
         else:
             first, last = share(last, tid, threads)
-        mine = scratch + tid * room
+        spare = scratch + tid * room
+        mine = spare + SPARE
         while start < stop and first < last:
             image = start // oh
             row = start - image * oh
@@ -87,7 +90,7 @@ def product_of_windows(block: Inlined) -> Inlined:
             copy_strip(mine, pitch, x, g, image, row, rows, flip, pad)
             block(
                 mine + channel, sx * channels, sy * pitch, rows, ow, how, offsets, pieces, quads,
-                w, first, last, table, y + start * ow * ldc, ldc, n, low, high, 0, out,
+                w, first, last, table, y + start * ow * ldc, ldc, n, low, high, 0, out, spare,
             )  # fmt: skip
             start += rows
 
@@ -154,7 +157,7 @@ class Way:
         """Return in how many fours a piece of `size` bytes is taken."""
         return -(-size // 4)
 
-    def how(self, count: int, t: TensorType, more: int) -> int:
+    def how(self, site: Site, count: int, more: int) -> int:
         """Return what the product of blocks of `count` rows is told."""
         return tall_for(count)
 
@@ -165,6 +168,13 @@ class Way:
     def extra(self, site: Site, quads: int, more: int) -> tuple[Operand, ...]:
         """Return what else the kernels take, in front."""
         return ()
+
+
+def rows_of_a_pass(m: int, k: int, n: int) -> int:
+    """Return how many rows go through all of B at a time: of A and C as much as stays in a cache beside it."""
+    room = STRIP if k * n <= FAR else FAR
+    blocks = max(1, round(m * (k + n) / room))
+    return -(-m // blocks // CHUNK) * CHUNK
 
 
 class Factors(NamedTuple):
@@ -274,11 +284,11 @@ def _rows(site: Site, way: Way, fold: Folded, groups: int, n: int) -> list[Step]
     assert x is not None
     m, c, d = math.prod(y.type.shape[:3]), x.type.shape[3], fold.w.shape[3]
     flip, quads = way.code(x.type)[0], way.quads(d)
-    block = rows_of_a_block(m, c, n, 1)
+    block = rows_of_a_pass(m, c, n)
     copied = flip != 0 or d != 4 * quads
-    room = -(-((block + REST) * c + way.slack(c)) // 64) * 64
-    scratch = site.scratch(site.threads * room) if copied else None
-    extra, how = way.extra(site, quads, fold.more), way.how(m, x.type, fold.more)
+    room = SPARE + copied * -(-((block + REST) * c + way.slack(c)) // 64) * 64
+    scratch = site.scratch(site.threads * room)
+    extra, how = way.extra(site, quads, fold.more), way.how(site, m, fold.more)
     steps = []
     for group in range(groups):
         weights, table = _group(site, way, fold, group, n, 1)
@@ -304,11 +314,11 @@ def _windows(site: Site, way: Way, fold: Folded, groups: int, n: int) -> list[St
     offsets = (np.arange(p)[:, None] * dy * pitch + columns).astype(np.int64).reshape(-1)
     span = (p - 1) * dy + 1
     lines = min(oh, max(1, (STRIP // pitch - span) // sy + 1))
-    room = -(-(((lines - 1) * sy + span) * pitch + way.slack(sx * c)) // 64) * 64
+    room = SPARE + -(-(((lines - 1) * sy + span) * pitch + way.slack(sx * c)) // 64) * 64
     flip, pad, _ = way.code(x.type)
     g = site.constant(geometry(x.type.shape, (p, q), y.type.shape, attributes, d))
     where = (site.constant(offsets), site.scratch(site.threads * room), g)
-    extra, how = way.extra(site, quads, fold.more), way.how(ow, x.type, fold.more)
+    extra, how = way.extra(site, quads, fold.more), way.how(site, ow, fold.more)
     steps = []
     for group in range(groups):
         weights, table = _group(site, way, fold, group, n, pieces)

@@ -53,7 +53,7 @@ def dot4_fully_connected(
             a = mine
         real_block(
             a, k, 0, 1, rows, TALL, offsets, 1, quads, w, first, last, table,
-            y + start * n, n, n, low, high, zero, out,
+            y + start * n, n, n, low, high, zero, out, 0,
         )  # fmt: skip
         start += rows
     return OK

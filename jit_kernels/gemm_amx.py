@@ -11,21 +11,16 @@ import numpy as np
 
 from ..ir import Array
 from .gemm_dot4 import QUAD, store_bytes
-from .kernel import I64, Inlined, inlined
-from .requant_tiles import BYTES, Bounded, Ending
+from .kernel import I64, inlined
+from .requant_tiles import BYTES, Bounded, Ending, Positive
 from .simd import LANES, Tile, Value, Vectors, tile
 
 SIDE = 16  # rows, columns and quads of a tile
-SUMS, A, MORE, B = (
-    0,
-    4,
-    5,
-    6,
-)  # numbers of tile registers: two by two sums, two of rows, two of columns
-SIGNED, SPLIT = (
-    1,
-    2,
-)  # bits of how to multiply: A is signed; B is a sum, and its second part takes a register of rows
+KEPT = 4 * 2 * SIDE * 2 * SIDE  # bytes of the largest product's sums
+# Numbers of tile registers: two by two sums, two of rows (or one, and more columns), two of columns.
+SUMS, A, MORE, B = 0, 4, 5, 6
+# Bits of `how` to multiply: A is signed; B is a sum, its second part in MORE; the ending is `Positive`.
+SIGNED, SPLIT, POSITIVE = 1, 2, 4
 
 
 def steps_of(quads: int) -> tuple[int, int]:
@@ -104,44 +99,49 @@ def _products(
     v.carry(runs, [b[0]], run)
 
 
-def amx_tile(sides: int, vectors: int, ending: type[Ending], split: bool = False) -> Tile:
-    """Return the tile of 16 or 32 rows, the first `rows` of which count, and one or two units of columns."""
+def sums_tile(sides: int, vectors: int, split: bool) -> Tile:
+    """Return the tile of the sums of 16 or 32 rows and one or two units of columns: int32, row by row, at `kept`."""
 
-    @tile(f"amx_gemm_{SIDE * sides}x{vectors}_{ending.__name__}{'_split' * split}")
-    def gemm(
+    @tile(f"amx_sums_{SIDE * sides}x{vectors}{'_split' * split}")
+    def sums(
         v: Vectors, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64, quads: I64, b: I64,
-        more: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64, rows: I64, how: I64,
-        low: I64, high: I64, zero: I64, flip: I64,
+        more: I64, table: I64, how: I64, kept: I64,
     ) -> None:  # fmt: skip
-        """C[rows, columns] = requantize(A B + bias)."""
+        """Store bias + A B."""
+        line = 4 * LANES
         unit = v.mul(v.mul(runs, v.mul(steps, quads)), QUAD)
         b_units = [b, v.add(b, unit)][:vectors]
-        tables = [v.pointer(table, BYTES * j) for j in range(vectors)]
         for i in range(sides):
             for j in range(vectors):
-                _call(
-                    v, "tileloadd64", (SUMS + 2 * i + j,), tables[j], v.const(0)
-                )  # all rows alike
+                start = v.pointer(table, BYTES * j)  # for all rows, which are 0 bytes apart
+                _call(v, "tileloadd64", (SUMS + 2 * i + j,), start, v.const(0))
         pieces = (offsets, runs, steps, quads)
-        signed = v.b.trunc(how, v.ir.IntType(1))  # bit SIGNED
-        with v.b.if_else(signed) as (yes, no):
+        with v.b.if_else(v.b.trunc(how, v.ir.IntType(1))) as (yes, no):  # bit SIGNED
             for branch, name in ((yes, "tdpbssd"), (no, "tdpbusd")):
                 with branch:
                     _products(v, name, a, lda, pieces, b_units, sides, more if split else None)
-        with v.b.goto_entry_block():
-            kept = v.b.alloca(v.ir.ArrayType(v.vector("s32"), SIDE * sides * vectors))
-            kept.align = 64
-        kept = v.b.bitcast(kept, v.element("s8").as_pointer())
-        line = 4 * LANES
         for i in range(sides):
             for j in range(vectors):
                 place = v.pointer(kept, (SIDE * i * vectors + j) * line)
                 _call(v, "tilestored64", (SUMS + 2 * i + j,), place, v.const(vectors * line))
-        finish_rows(
-            v, kept, rows, ending(v, low, high, zero, flip), tables, (c, ldc, second, columns)
-        )
 
-    return gemm
+    return sums
+
+
+def ending_tile(vectors: int, ending: type[Ending]) -> Tile:
+    """Return the tile that requantizes the first `rows` rows of sums, with one or two units of columns."""
+
+    @tile(f"amx_ending_{vectors}_{ending.__name__}")
+    def end(
+        v: Vectors, kept: I64, rows: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64,
+        low: I64, high: I64, zero: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """C[rows, columns] = requantize(kept)."""
+        tables = [v.pointer(table, BYTES * j) for j in range(vectors)]
+        requantize = ending(v, low, high, zero, flip)
+        finish_rows(v, v.pointer(kept), rows, requantize, tables, (c, ldc, second, columns))
+
+    return end
 
 
 def finish_rows(
@@ -175,84 +175,84 @@ def finish_rows(
     v.carry(v.b.sub(rows, done), [], lambda i: some(v.add(done, i), 1))
 
 
-def amx_any(ending: type[Ending]) -> Tile:
-    """Return the function that calls the tile of some sides and units."""
-    tiles = {
-        (sides, vectors, split): amx_tile(sides, vectors, ending, bool(split))
-        for sides, split in ((1, 0), (2, 0), (1, SPLIT))
-        for vectors in (1, 2)
-    }
-
-    @tile(f"amx_gemm_any_{ending.__name__}", inline=True)
-    def choose(
-        v: Vectors, sides: I64, vectors: I64, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64,
-        quads: I64, b: I64, more: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64,
-        rows: I64, how: I64, low: I64, high: I64, zero: I64, flip: I64,
-    ) -> None:  # fmt: skip
-        """Call the tile of these."""
-        given = (
-            a,
-            lda,
-            offsets,
-            runs,
-            steps,
-            quads,
-            b,
-            more,
-            table,
-            c,
-            ldc,
-            second,
-            columns,
-            rows,
-            how,
-        )
-        split = v.b.and_(how, v.const(SPLIT))
-        for size, each in tiles.items():
-            wanted = zip((sides, vectors, split), size, strict=True)
-            fits = [v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted]
-            with v.when(v.b.and_(v.b.and_(*fits[:2]), fits[2])):
-                each.emit(v.b, *given, low, high, zero, flip)
-
-    return choose
+SUM_TILES = {
+    (sides, vectors, split): sums_tile(sides, vectors, bool(split))
+    for sides, split in ((1, 0), (2, 0), (1, SPLIT))
+    for vectors in (1, 2)
+}
 
 
-def product(ending: type[Ending]) -> Inlined:
-    """Return `block(...)`, the product of a block of rows, as `gemm_dot4.product` does, but for `how`."""
-    any_tile = amx_any(ending)
-
-    @inlined
-    def block(  # type: ignore[no-untyped-def]
-        a, lda, line_a, lines, count, how, offsets, runs, quads, b, first, last, table,
-        c, ldc, n, low, high, zero, flip,
-    ):  # fmt: skip
-        """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1."""
-        leftmost, columns, unit = max(n - LANES, 0), min(n, LANES), runs * quads * QUAD
-        more = b + (n + LANES - 1) // LANES * unit
-        steps = (quads + SIDE - 1) // SIDE
-        each = quads // steps
-        tallest = 1 if how & SPLIT != 0 or count < 2 * SIDE else 2
-        u = first
-        while u < last:
-            column = min(u * LANES, leftmost)
-            second = min((u + 1) * LANES, leftmost) - column
-            for line in range(lines):
-                i = 0
-                while i < count:
-                    sides = 1 if count - i <= SIDE else tallest
-                    # Overlaps the tile before where rows are missing, with the same results.
-                    i = max(min(i, count - sides * SIDE), 0)
-                    rows = min(sides * SIDE, count - i)
-                    any_tile(
-                        sides, min(2, last - u), a + line * line_a + i * lda, lda, offsets, runs,
-                        steps, each, b + u * unit, more, table + u * BYTES,
-                        c + (line * count + i) * ldc + column, ldc, second, columns, rows, how,
-                        low, high, zero, flip,
-                    )  # fmt: skip
-                    i += rows
-            u += 2
-
-    return block
+@tile("amx_sums_any", inline=True)
+def amx_sums(
+    v: Vectors, sides: I64, vectors: I64, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64,
+    quads: I64, b: I64, more: I64, table: I64, how: I64, kept: I64,
+) -> None:  # fmt: skip
+    """Call the tile of these sides and units."""
+    split = v.b.and_(how, v.const(SPLIT))
+    for size, each in SUM_TILES.items():
+        wanted = zip((sides, vectors, split), size, strict=True)
+        fits = [v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted]
+        with v.when(v.b.and_(v.b.and_(*fits[:2]), fits[2])):
+            each.emit(v.b, a, lda, offsets, runs, steps, quads, b, more, table, how, kept)
 
 
-amx_bounded_block = product(Bounded)
+ENDINGS = {
+    (vectors, how): ending_tile(vectors, ending)
+    for how, ending in ((0, Bounded), (POSITIVE, Positive))
+    for vectors in (1, 2)
+}
+
+
+@tile("amx_ending_any", inline=True)
+def finish(
+    v: Vectors, vectors: I64, how: I64, kept: I64, rows: I64, table: I64, c: I64, ldc: I64,
+    second: I64, columns: I64, low: I64, high: I64, zero: I64, flip: I64,
+) -> None:  # fmt: skip
+    """Call the tile that ends so many units so; none for 0."""
+    positive = v.b.and_(how, v.const(POSITIVE))
+    for size, each in ENDINGS.items():
+        wanted = zip((vectors, positive), size, strict=True)
+        with v.when(v.b.and_(*(v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted))):
+            each.emit(v.b, kept, rows, table, c, ldc, second, columns, low, high, zero, flip)
+
+
+@inlined
+def amx_block(  # type: ignore[no-untyped-def]
+    a, lda, line_a, lines, count, how, offsets, runs, quads, b, first, last, table,
+    c, ldc, n, low, high, zero, flip, spare,
+):  # fmt: skip
+    """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1.
+
+    As the blocks of `gemm_dot4.product`, but for `how`. A tile's sums are requantized while the next ones are made:
+    the processor has units for each, and stores of tiles take a while before they can be read. `spare` has room
+    for two.
+    """
+    leftmost, columns, unit = max(n - LANES, 0), min(n, LANES), runs * quads * QUAD
+    more = b + (n + LANES - 1) // LANES * unit
+    steps = (quads + SIDE - 1) // SIDE
+    each = quads // steps
+    tallest = 1 if how & SPLIT != 0 or count < 2 * SIDE else 2
+    kept, other = spare, spare + KEPT
+    # The tile before: its units, rows, table, place, and where the second unit is.
+    units, rows, t, y, second = 0, 0, table, c, 0
+    u = first
+    while u < last:
+        column = min(u * LANES, leftmost)
+        for line in range(lines):
+            i = 0
+            while i < count:
+                sides = 1 if count - i <= SIDE else tallest
+                # Overlaps the tile before where rows are missing, with the same results.
+                i = max(min(i, count - sides * SIDE), 0)
+                amx_sums(
+                    sides, min(2, last - u), a + line * line_a + i * lda, lda, offsets, runs,
+                    steps, each, b + u * unit, more, table + u * BYTES, how, kept,
+                )  # fmt: skip
+                finish(units, how, other, rows, t, y, ldc, second, columns, low, high, zero, flip)
+                kept, other = other, kept
+                units, rows = min(2, last - u), min(sides * SIDE, count - i)
+                t, y = table + u * BYTES, c + (line * count + i) * ldc + column
+                second = min((u + 1) * LANES, leftmost) - column
+                i += rows
+        u += 2
+    finish(units, how, other, rows, t, y, ldc, second, columns, low, high, zero, flip)

@@ -279,7 +279,7 @@ def product(sizes: tuple[int, ...], ending: type[Ending]) -> Inlined:
     @inlined
     def block(  # type: ignore[no-untyped-def]
         a, lda, line_a, lines, count, tall, offsets, runs, quads, b, first, last, table,
-        c, ldc, n, low, high, zero, flip,
+        c, ldc, n, low, high, zero, flip, spare,
     ):  # fmt: skip
         """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1."""
         if lines * count == 1:

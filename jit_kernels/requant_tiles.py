@@ -125,6 +125,15 @@ class Bounded(Ending):
         return b.ashr(b.add(high, added), shift)
 
 
+class Positive(Bounded):
+    """As `Bounded`, where `low` is not below the zero point: then halves below zero need no care."""
+
+    def scaled(self, x: Value, constants: list[Value]) -> Value:
+        """Return what stands for sums, as int32 that may be out of range."""
+        even, odd, plus, _, shift, _ = constants
+        return self.v.b.ashr(self.v.b.add(self.v.high_mul_unsigned(x, even, odd), plus), shift)
+
+
 class Real(Ending):
     """Multiplies in float64 and rounds halves away from zero."""
 

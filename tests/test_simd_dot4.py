@@ -237,37 +237,40 @@ def test_aarch64_has_an_instruction(features, isa, instruction):
     assert loops_of(code, instruction, 16)
 
 
-def configured(each: Tile) -> Tile:
-    """Return a tile that sets the registers up first, and gives them back."""
+def amx_tile(sides: int, units: int, split: bool, end: type[requant_tiles.Ending]) -> Tile:
+    """Return a tile that sets the registers up, makes sums, gives the registers back, and requantizes."""
+    sums = gemm_amx.sums_tile(sides, units, split)
+    ending = gemm_amx.ending_tile(units, end)
 
-    @tile(f"test_{each.name}")
+    @tile(f"test_{sums.name}_{end.__name__}")
     def whole(
         v: Vectors, config: I64, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64, quads: I64,
-        b: I64, more: I64, table: I64, c: I64, ldc: I64, second: I64, columns: I64, rows: I64,
-        signed: I64, low: I64, high: I64, zero: I64, flip: I64,
+        b: I64, more: I64, table: I64, how: I64, kept: I64, rows: I64, c: I64, ldc: I64, second: I64,
+        columns: I64, low: I64, high: I64, zero: I64, flip: I64,
     ) -> None:  # fmt: skip
-        """Configure, multiply, release."""
-        given = (a, lda, offsets, runs, steps, quads, b, more, table, c, ldc, second, columns, rows)
         gemm_amx.configure.emit(v.b, config)
-        each.emit(v.b, *given, signed, low, high, zero, flip)
+        sums.emit(v.b, a, lda, offsets, runs, steps, quads, b, more, table, how, kept)
         gemm_amx.release.emit(v.b)
+        ending.emit(v.b, kept, rows, table, c, ldc, second, columns, low, high, zero, flip)
 
     return whole
 
 
 AMX = {
-    (sides, units, split): gemm_amx.amx_tile(sides, units, requant_tiles.Bounded, split)
+    (sides, units, split, end): amx_tile(sides, units, split, end)
     for sides, split in ((1, False), (2, False), (1, True))
     for units in (1, 2)
+    for end in (requant_tiles.Bounded, requant_tiles.Positive)
 }
-CONFIGURED = {key: configured(each) for key, each in AMX.items()}
 
 
 @pytest.mark.skipif(not tiles_permitted(), reason="this processor has no AMX, or may not use it")
 @pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("key", AMX, ids=lambda k: f"{16 * k[0]}x{16 * k[1]}{'+' * k[2]}")
+@pytest.mark.parametrize(
+    "key", AMX, ids=lambda k: f"{16 * k[0]}x{16 * k[1]}{'+' * k[2]}-{k[3].__name__}"
+)
 def test_amx_tile(key, signed):
-    sides, units, split = key
+    sides, units, split, ending = key
     for seed in range(16):
         rng = np.random.default_rng(seed)
         runs, n = int(rng.integers(1, 4)), 16 * units
@@ -292,11 +295,25 @@ def test_amx_tile(key, signed):
             for w in (b, more)
         )
         config, table = gemm_amx.configuration(quads, split), table_for(made, 16, units)
-        given = (config, a, lda, offsets, runs, steps, quads, packed, again, table)
+        kept = np.zeros(gemm_amx.KEPT, np.uint8)
+        given = (
+            config,
+            a,
+            lda,
+            offsets,
+            runs,
+            steps,
+            quads,
+            packed,
+            again,
+            table,
+            int(signed),
+            kept,
+        )
         c = np.full((rows, n + 5), 99, np.uint8)
-        end = (n + 5, 16, columns, rows, int(signed), -120, 125, 7, 128)
-        call(CONFIGURED[key], 16, HOST, *given, c, *end)
+        low = 7 if ending is requant_tiles.Positive else -120  # not below the zero point
+        call(AMX[key], 16, HOST, *given, rows, c, n + 5, 16, columns, low, 125, 7, 128)
         scaled = fixedpoint.scale_rounding_twice(acc, m, shift).astype(np.int64)
-        want = np.clip(scaled + 7, -120, 125).astype(np.int8).view(np.uint8) ^ 128
+        want = np.clip(scaled + 7, low, 125).astype(np.int8).view(np.uint8) ^ 128
         assert np.array_equal(c[:, :columns], want[:, :columns])
         assert (c[:, columns:] == 99).all()  # nothing else is touched
