@@ -8,6 +8,7 @@ from litegold.conformance.judge import judge_case
 from litegold.ir import QuantParams
 from litegold.refimpl.activation import logistic, tanh
 from litegold.refimpl.reduce import mean, sum
+from litegold.refimpl.resize import resize_bilinear
 from litegold.refimpl.softmax import softmax
 from litegold.runtime import Session
 
@@ -88,3 +89,18 @@ def test_sums_of_neighbouring_axes(form, op, keep, shape, axes):
         op, (x, np.int32(axes)), attributes, quants[:1], (x.dtype,), quants[1:], frozenset((1,))
     )
     assert_right(case)
+
+
+@pytest.mark.parametrize("form", ["f32", "u8"])
+@pytest.mark.parametrize("modes", [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize(("shape", "size"), [((2, 5, 4, 21), (13, 9)), ((1, 9, 7, 64), (4, 5))])
+def test_resizing_many_channels(form, modes, shape, size):
+    rng, quant = np.random.default_rng(shape[1]), None
+    x = rng.standard_normal(shape).astype(np.float32)
+    if form == "u8":
+        x, quant = rng.integers(0, 256, shape).astype(np.uint8), QuantParams((0.03,), (9,))
+    attributes = dict(zip(("align_corners", "half_pixel_centers"), modes, strict=True))
+    args = x, np.int32(size)
+    assert_right(
+        Case(resize_bilinear, args, attributes, (quant,), (x.dtype,), (quant,), frozenset((1,)))
+    )
