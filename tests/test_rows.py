@@ -9,6 +9,7 @@ from litegold.ir import QuantParams
 from litegold.refimpl.activation import logistic, tanh
 from litegold.refimpl.reduce import mean, sum
 from litegold.refimpl.resize import resize_bilinear
+from litegold.refimpl.shape import transpose
 from litegold.refimpl.softmax import softmax
 from litegold.runtime import Session
 
@@ -104,3 +105,21 @@ def test_resizing_many_channels(form, modes, shape, size):
     assert_right(
         Case(resize_bilinear, args, attributes, (quant,), (x.dtype,), (quant,), frozenset((1,)))
     )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.int64, np.bool_])
+@pytest.mark.parametrize(
+    ("shape", "perm"),
+    [
+        ((16, 17), (1, 0)),
+        ((70, 33), (1, 0)),
+        ((2, 5, 6, 64), (0, 3, 1, 2)),
+        ((2, 40, 5, 7), (0, 2, 3, 1)),
+        ((3, 20, 4, 31), (2, 3, 0, 1)),
+        ((2, 2, 19, 2, 2, 18), (4, 5, 0, 1, 3, 2)),
+        ((3, 4, 5), (2, 0, 1)),
+    ],
+)
+def test_transposes(dtype, shape, perm):
+    x = np.random.default_rng(len(shape)).integers(0, 100, shape).astype(dtype)
+    assert_right(Case(transpose, (x, np.int32(perm)), constant=frozenset((1,))))
