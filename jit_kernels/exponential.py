@@ -61,17 +61,6 @@ T3, T4 = np.float32(0.021031424), np.float32(-0.0062122723)
 BEND = np.float32(0.55)
 
 
-@inlined
-def tanh32(x):  # type: ignore[no-untyped-def]
-    """Return tanh(x) within 3 units in the last place: near 0 a polynomial, else 1 - 2 / (e**2|x| + 1)."""
-    size = abs(x)
-    z = x * x
-    near = x + x * z * ((((T4 * z + T3) * z + T2) * z + T1) * z + T0)
-    far = np.float32(1) - np.float32(2) / (exp32(size + size) + np.float32(1))
-    far = -far if x < 0 else far
-    return near if size < BEND else far
-
-
 # The same on vectors, for tiles.
 
 MAGIC = 12582912.0  # 1.5 * 2**23: added to a small number, it leaves the nearest whole one in the last bits
@@ -95,23 +84,20 @@ def exp_of(v: Vectors, x: Value) -> Value:
     for e in (E3, E2, E1, E0):
         q = v.fma(q, r, real(e))
     y = v.b.fadd(real(1), v.fma(v.b.fmul(r, r), q, r))
-    whole = v.vector("s32", lanes)
-    k = v.b.sub(v.b.bitcast(marked, whole), v.b.bitcast(magic, whole))
-    half = v.b.ashr(k, v.full("s32", 1, lanes))
-    for power in (half, v.b.sub(k, half)):
-        bits = v.b.shl(v.b.add(power, v.full("s32", 127, lanes)), v.full("s32", 23, lanes))
-        y = v.b.fmul(y, v.b.bitcast(bits, y.type))
-    return v.b.select(v.b.fcmp_unordered("uno", x, x), x, y)
+    return v.times_power(y, n)
 
 
 def sigmoid_of(v: Vectors, x: Value) -> Value:
     """Return 1 / (1 + e**-x) of float32 vectors."""
     one = v.full("f32", 1.0, x.type.count)
-    return v.b.fdiv(one, v.b.fadd(one, exp_of(v, v.b.fneg(x))))
+    return v.reciprocal(v.b.fadd(one, exp_of(v, v.b.fneg(x))))
 
 
 def tanh_of(v: Vectors, x: Value) -> Value:
-    """Return tanh(x) of float32 vectors within 3 units in the last place, as `tanh32` does."""
+    """Return tanh(x) of float32 vectors within 3 units in the last place.
+
+    Near 0 it is a polynomial, else 1 - 2 / (e**2|x| + 1).
+    """
     lanes = x.type.count
     real = functools.partial(_constant, v, lanes)
     size = v.b.select(v.b.fcmp_ordered("<", x, real(0)), v.b.fneg(x), x)
@@ -121,6 +107,6 @@ def tanh_of(v: Vectors, x: Value) -> Value:
         q = v.fma(q, z, real(t))
     near = v.fma(v.b.fmul(x, z), q, x)
     grown = v.b.fadd(exp_of(v, v.b.fadd(size, size)), real(1))
-    far = v.b.fsub(real(1), v.b.fdiv(real(2), grown))
+    far = v.b.fsub(real(1), v.b.fmul(real(2), v.reciprocal(grown)))
     far = v.b.select(v.b.fcmp_ordered("<", x, real(0)), v.b.fneg(far), far)
     return v.b.select(v.b.fcmp_ordered("<", size, real(BEND)), near, far)
