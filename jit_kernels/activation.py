@@ -21,7 +21,7 @@ from ..refimpl.activation import (
     tanh,
 )
 from .broadcast import layout_operand, pairwise
-from .exponential import expm1_32
+from .exponential import expm1_32, sigmoid_of, tanh_of
 from .kernel import F32, F64, I64, OK, S64, Kernel, kernel, share
 from .lookup import lower_by_table
 from .lowering import Site, Step, lowers
@@ -66,29 +66,31 @@ def f32_elu(x: F32, y: F32, count: I64, alpha: F64, tid: I64, threads: I64) -> I
 @tile("logistic_row")
 def logistic_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
     """1 / (1 + exp(-x))."""
-    _each(v, x, y, count, v.logistic)
+    _each(v, x, y, count, sigmoid_of)
 
 
 @tile("tanh_row")
 def tanh_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
     """The hyperbolic tangent."""
-    _each(v, x, y, count, v.tanh)
+    _each(v, x, y, count, tanh_of)
 
 
-def _each(v: Vectors, x: Value, y: Value, count: Value, of: Callable[[Value], Value]) -> None:
+def _each(
+    v: Vectors, x: Value, y: Value, count: Value, of: Callable[[Vectors, Value], Value]
+) -> None:
     """Replace each element; those after the last whole vector by masks."""
     whole = v.b.sdiv(count, v.const(v.lanes))
 
     def step(i: Value) -> list[Value]:
         at = v.mul(i, 4 * v.lanes)
-        v.store(of(v.load("f32", x, at)), y, at)
+        v.store(of(v, v.load("f32", x, at)), y, at)
         return []
 
     v.carry(whole, [], step)
     done = v.mul(whole, v.lanes)
     with v.when(v.b.icmp_signed("<", done, count)):
         some, at = v.mask(v.b.sub(count, done)), v.mul(done, 4)
-        v.store_some(of(v.load_some("f32", some, x, at)), some, y, at)
+        v.store_some(of(v, v.load_some("f32", some, x, at)), some, y, at)
 
 
 @kernel

@@ -21,6 +21,7 @@ from .depthwise_dot4 import takes_dot4 as takes_dot4_depthwise
 from .depthwise_f32 import fits as fits_tiles
 from .depthwise_f32 import lower_f32_depthwise_tiles
 from .depthwise_int8 import lower_q8_depthwise
+from .depthwise_repeat import lower_repeated, repeats
 from .kernel import F32, F64, I64, OK, S32, S64, U8, inlined, kernel, share
 from .lowering import CPU, Lowering, Site, Step, lowers
 from .patches import geometry
@@ -354,6 +355,7 @@ CPU.of((depthwise_conv2d, "f32"))(
     (
         Lowering(lower_f32_depthwise_tiles, lambda s: _single(s) and fits_tiles(s)),
         Lowering(lower_f32_depthwise, lambda s: _single(s) and _padding_is_harmless(s)),
+        Lowering(lower_repeated, lambda s: repeats(s) and s.residual is None),
         Lowering(lower_f32_plain),
     )
 )
@@ -372,6 +374,7 @@ CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))(
             lower_dot4_depthwise, lambda s: _twice(s) and _single(s) and takes_dot4_depthwise(s)
         ),
         Lowering(lower_q8_depthwise, lambda s: _twice(s) and _single(s) and _known(s)),
+        Lowering(lower_repeated, lambda s: _twice(s) and repeats(s) and _known(s)),
         Lowering(lower_q8_plain, _twice),
     )
 )

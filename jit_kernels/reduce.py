@@ -38,7 +38,8 @@ from .kernel import (
     kernel_family,
     share,
 )
-from .lowering import Argument, Site, Step, lowers
+from .lowering import CPU, Argument, Lowering, Site, Step, lowers
+from .reduce_tiles import adds_bytes, adds_floats, lower_byte_sum, lower_float_sum
 
 WHOLE = ("s8", "u8", "s16", "s32", "s64")
 
@@ -261,13 +262,11 @@ def _operands(site: Site) -> tuple[tuple[Argument, ...], int]:
     return (x, y, *map(site.constant, tables), y.type.size, count), count
 
 
-@lowers(*((sum, f) for f in SUMS))
 def lower_sum(site: Site) -> list[Step]:
     """A sum is divided by 1."""
     return [Step(SUMS[site.outputs[0].type.format], (*_operands(site)[0], 1))]
 
 
-@lowers(*((mean, f) for f in SUMS))
 def lower_mean(site: Site) -> list[Step]:
     """A mean of nothing is 0 / 0 in floats, and 0 in integers."""
     arguments, count = _operands(site)
@@ -304,7 +303,6 @@ def lower_extreme(site: Site) -> list[Step]:
     return [Step(EXTREMES[site.outputs[0].type.format], (*_operands(site)[0], int(largest), empty))]
 
 
-@lowers((mean, "s8"), (mean, "u8"), (mean, "s16"), (sum, "s8"), (sum, "u8"))
 def lower_fixed(site: Site) -> list[Step]:
     """The count of a mean goes into its multiplier; an empty tensor gives stored zeros."""
     arguments, count = _operands(site)
@@ -314,3 +312,10 @@ def lower_fixed(site: Site) -> list[Step]:
     multiplier = derive(x.type.quant, y, max(count, 1))
     rest = (x.type.quant.zero_point[0] * count, *multiplier, y.zero_point[0])
     return [Step(FIXED[site.outputs[0].type.format], (*arguments, *rest))]
+
+
+for _op, _lower in ((sum, lower_sum), (mean, lower_mean)):
+    lowers(*((_op, f) for f in whole_sum))(_lower)
+    CPU.of((_op, "f32"))((Lowering(lower_float_sum, adds_floats), Lowering(_lower)))
+    CPU.of((_op, "s8"), (_op, "u8"))((Lowering(lower_byte_sum, adds_bytes), Lowering(lower_fixed)))
+lowers((mean, "s16"))(lower_fixed)

@@ -10,8 +10,9 @@ from ..ir import ANY
 from ..quant.resize import bilinear_axis_10
 from ..refimpl.resize import bilinear_axis, nearest_axis, resize_bilinear, resize_nearest_neighbor
 from .gather import move
-from .kernel import F32, I64, OK, S64, U8, T, inlined, kernel, kernel_family, share
-from .lowering import Operand, Site, Step, lowers
+from .kernel import F32, I64, OK, S64, U8, Kernel, T, inlined, kernel, kernel_family, share
+from .lowering import CPU, Lowering, Operand, Site, Step, lowers
+from .resize_tiles import f32_resize_tiles, many_channels, u8_resize_tiles
 from .strided import operand
 
 
@@ -95,19 +96,41 @@ BILINEAR: dict[str, Any] = {
 }
 
 
-@lowers(*((resize_bilinear, fmt) for fmt in BILINEAR))
-def lower_resize_bilinear(site: Site) -> list[Step]:
+TILES: dict[str, Kernel] = {"f32": f32_resize_tiles, "u8": u8_resize_tiles}
+
+
+def _bilinear(site: Site, run: Kernel, places: Any, scratch: int) -> list[Step]:
     """Tables of places and weights for rows and columns."""
     x, y = operand(site.inputs[0]), site.outputs[0]
     (n, h, w, c), (_, rows, columns, _) = x.type.shape, y.type.shape
     if y.type.size == 0:
         return []
-    run, places = BILINEAR[x.type.format]
     modes = site.attributes["align_corners"], site.attributes["half_pixel_centers"]
     tables: list[Operand] = []
     for source, target in ((h, rows), (w, columns)):
         tables += [site.constant(table) for table in places(source, target, *modes)]
-    return [Step(run, (x, y, *tables, n, h, w, c, rows, columns))]
+    room = (site.scratch(scratch),) if scratch else ()
+    return [Step(run, (x, y, *tables, *room, n, h, w, c, rows, columns))]
+
+
+def lower_resize_bilinear(site: Site) -> list[Step]:
+    """An element at a time."""
+    run, places = BILINEAR[operand(site.inputs[0]).type.format]
+    return _bilinear(site, run, places, 0)
+
+
+def lower_resize_tiles(site: Site) -> list[Step]:
+    """Two rows of the source, weighed, for each thread."""
+    x = operand(site.inputs[0]).type
+    _, _, w, c = x.shape
+    return _bilinear(site, TILES[x.format], bilinear_axis, site.threads * 8 * w * c)
+
+
+_plain = Lowering(lower_resize_bilinear)
+CPU.of((resize_bilinear, "s8"), (resize_bilinear, "s16"))((_plain,))
+CPU.of((resize_bilinear, "f32"), (resize_bilinear, "u8"))(
+    (Lowering(lower_resize_tiles, many_channels), _plain)
+)
 
 
 @kernel

@@ -11,6 +11,7 @@ from ..ir import Array
 from ..quant.fixedpoint import rounding_divide_by_pot, scale_rounding_twice
 from ..quant.softmax import SLOPE, START, SUM_BITS, SoftmaxScale, exp_of_negative, require_output
 from ..refimpl.softmax import log_softmax, softmax
+from .exponential import exp_of
 from .kernel import F32, F64, I64, OK, S8, S16, S32, U8, Kernel, inlined, kernel, share
 from .lowering import Site, Step, lowers
 from .simd import Value, Vectors, tile
@@ -53,11 +54,11 @@ def softmax_rows(v: Vectors, x: I64, y: I64, rows: I64, depth: I64, beta: F64) -
 
         def power(acc: Value, at: Value, mask: Value | None) -> Value:
             if mask is None:
-                y = v.exp(v.b.fmul(v.b.fsub(v.load("f32", source, at), most), slope))
+                y = exp_of(v, v.b.fmul(v.b.fsub(v.load("f32", source, at), most), slope))
                 v.store(y, target, at)
                 return v.b.fadd(acc, y)
             new = v.b.fsub(v.load_some("f32", mask, source, at), most)
-            y = v.exp(v.b.fmul(new, slope))
+            y = exp_of(v, v.b.fmul(new, slope))
             v.store_some(y, mask, target, at)
             return v.b.fadd(acc, v.b.select(mask, y, nothing))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .kernel import I64, OK, S64, T, kernel_family, share
 from .lowering import Operand, Site, Step
+from .transposes import KERNELS, transpose_table
 
 AXES = 6  # axes that a copy kernel walks; a copy with more becomes several
 
@@ -172,6 +173,10 @@ def copy(site: Site, x: Operand, source: View, y: Operand, target: View) -> list
                 site, x, source.part(0, i, 1).without(0), y, target.part(0, i, 1).without(0)
             )
         ]
+    size, offsets = y.type.dtype.itemsize, (source.offset, target.offset)
+    turned = transpose_table(size, source.sizes, source.strides, target.strides, offsets)
+    if turned is not None:
+        return [Step(KERNELS[size], (x, y, site.constant(np.array(turned, np.int64))))]
     flat = View.of((x.type.size,)) if x.type.size > 1 else View((), ())
     whole = source == target == flat and y.type.size == x.type.size and x.offset == y.offset == 0
     missing = AXES - len(source.sizes)

@@ -105,6 +105,7 @@ def quantized_case(form, shape, rng, activation):
     dtype = BYTES[form]
     low, high = np.iinfo(dtype).min, np.iinfo(dtype).max + 1
     x = rng.integers(low, high, (n, rows, columns, channels)).astype(dtype)
+    channels *= attributes.get("multiplier", 1)
     w = rng.integers(-127 if form == "s8" else 0, high, (1, k, k, channels)).astype(dtype)
     bias = rng.integers(-3000, 3000, channels).astype(np.int32)
     scales = 2.0 ** rng.uniform(-9, -5, channels) if form == "s8" else [2.0 ** rng.uniform(-9, -5)]
@@ -149,3 +150,20 @@ def test_channels_of_several_places_in_a_vector(channels, columns):
     attributes = {"stride": (1, 1), "pad": (1, 1, 1, 1), "dilation": (1, 1)}
     shape = (2, 5, columns, channels, 3, attributes)
     assert_right(quantized_case("s8", shape, np.random.default_rng(channels * columns), "none"))
+
+
+@pytest.mark.parametrize("form", ["f32", "s8", "u8"])
+@pytest.mark.parametrize("channels", [1, 4, 9, 33])
+@pytest.mark.parametrize("multiplier", [2, 3, 8])
+@pytest.mark.parametrize("k", [2, 3])
+def test_several_filters_a_channel(form, channels, multiplier, k):
+    rng = np.random.default_rng(channels * multiplier)
+    attributes = {"stride": (2, 2), "pad": (1, 1, 0, 1), "dilation": (1, 1)}
+    attributes["multiplier"] = multiplier
+    if form == "f32":
+        x = rng.standard_normal((2, 9, 8, channels)).astype(np.float32)
+        w = rng.standard_normal((1, k, k, channels * multiplier)).astype(np.float32)
+        case = Case(depthwise_conv2d, (x, w, None), attributes, constant=frozenset((1, 2)))
+    else:
+        case = quantized_case(form, (2, 9, 8, channels, k, attributes), rng, "none")
+    assert_right(case)
