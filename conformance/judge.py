@@ -159,7 +159,8 @@ def _half_bounds(
     A conforming kernel widens its inputs, which is exact, comes to a float32 number within the envelope e of the
     float32 result m, and rounds that to half. Rounding is monotonic: so its result lies between the halves nearest to
     m - e and m + e, and no further from the expected one than the farther of these. Where e is 0, m itself is
-    rounded: what two roundings may give. Where it is not, the sign of a zero is free.
+    rounded: what two roundings may give. Where it is not, the sign of a zero is free. Where only the half result
+    is NaN, halves between the nodes of a chain overflowed, which need not be made: anything is right.
     """
     wide = [a.astype(np.float32) if a is not None and a.dtype == np.float16 else a for a in args]
     wide_types = [None if a is None else TensorType.of(a) for a in wide]
@@ -180,7 +181,7 @@ def _rounded_ends(middle: Array, error: Array, want: Array) -> Array:
         ends = [narrow(np.where(error > 0, end, m)).astype(np.float64) for end in ends]
         off = np.maximum(*(np.where(end == w, 0.0, np.abs(end - w)) for end in ends))
     off = np.where(error > 0, np.maximum(off, 2.0**-26), off)
-    return np.where(np.isnan(w), 0.0, np.where(np.isnan(off), np.inf, off))
+    return np.where(np.isnan(w) & np.isnan(m), 0.0, np.where(np.isnan(off), np.inf, off))
 
 
 def bounds(
