@@ -1,8 +1,9 @@
 """Our plan beside every installed engine, network by network: `python -m bench.networks [NAME...] [--seconds 20]`.
 
-The networks of `train/models`, and the TFLite files of the shared data (LITEGOLD_DATA, default ../shared) but for
-those of a single operator. Each runs in a process of its own (`litegold bench`), so that no engine's thread pools
-outlive its contest and no crash ends the others'. Writes bench/RESULTS.md and bench/networks.png.
+The networks of `train/models`, some of them also in 8 bits, and the TFLite files of the shared data (LITEGOLD_DATA,
+default ../shared) but for those of a single operator. Each runs in a process of its own (`litegold bench`), so that
+no engine's thread pools outlive its contest and no crash ends the others'. Writes bench/RESULTS.md and
+bench/networks.png.
 """
 
 from __future__ import annotations
@@ -13,35 +14,55 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.progress import track
 
+from bench.quantized import quantized
 from bench.results import Row, keep, stamp, table
 from litegold.cli import screen
 from litegold.conformance.engines.peers.table import PEERS
+from litegold.formats.tflite import write
 from litegold.train.models.table import MODELS
 
 SHARED = Path(os.environ.get("LITEGOLD_DATA", "../shared")) / "models" / "tflite"
+EIGHT_BITS = ("mobilenet_v1", "mobilenet_v2", "resnet18", "resnet50", "vgg_small")
 ONE_OPERATOR = "mslite_ops"
 BENCH = "from litegold.cli import main; main()"
 FED = " fed"
+GOALS = {"float32": (0.9, 1.1), "int8": (1.0, 1.2)}  # geometric mean of the ratios, and the largest
 TAIL = ("rounds", "load", "commit")
 
 
-def names() -> Iterator[str]:
-    """Yield the networks: those that we build, then files."""
-    yield from MODELS
+Maker = Callable[[Path], str]  # given an empty folder, what `litegold bench` is told
+
+
+def networks() -> dict[str, Maker]:
+    """Return the networks: those that we build, those of them that there are in 8 bits, then files."""
+    found: dict[str, Maker] = {name: partial(_built, name) for name in MODELS}
+    found |= {f"{name}_int8": partial(_quantized, name) for name in EIGHT_BITS}
     files = sorted(SHARED.glob("*/*.tflite"))
-    yield from (str(path) for path in files if path.parent.name != ONE_OPERATOR)
+    return found | {str(p): partial(_built, str(p)) for p in files if p.parent.name != ONE_OPERATOR}
+
+
+def _built(name: str, folder: Path) -> str:
+    return name
+
+
+def _quantized(name: str, folder: Path) -> str:
+    path = folder / f"{name}_int8.tflite"
+    path.write_bytes(write(quantized(MODELS[name]())))
+    return str(path)
 
 
 def measure(
     name: str, threads: Sequence[int], seconds: float, limit: float
 ) -> list[dict[str, Any]]:
-    """Return a row for each number of threads, or one that says what went wrong."""
+    """Return a row for each number of threads; it may say what went wrong."""
     words = ["bench", name, "--json", "--seconds", str(seconds)]
     words += [word for count in threads for word in ("--threads", str(count))]
     try:
@@ -49,13 +70,16 @@ def measure(
             [sys.executable, "-c", BENCH, *words], capture_output=True, text=True, timeout=limit
         )
     except subprocess.TimeoutExpired:
-        return [{"model": Path(name).name, "threads": 0, "failed": f"no end in {limit:.0f} s"}]
+        return _failed(name, threads, f"no end in {limit:.0f} s")
     if ran.returncode:
         said = ran.stderr.strip().splitlines()
-        reason = said[-1] if said else f"exit code {ran.returncode}"
-        return [{"model": Path(name).name, "threads": 0, "failed": reason}]
+        return _failed(name, threads, said[-1] if said else f"exit code {ran.returncode}")
     found: list[dict[str, Any]] = json.loads(ran.stdout)["models"]
     return found
+
+
+def _failed(name: str, threads: Sequence[int], reason: str) -> list[dict[str, Any]]:
+    return [{"model": Path(name).name, "threads": n, "failed": reason} for n in threads]
 
 
 def key(row: Row) -> Any:
@@ -80,12 +104,13 @@ def markdown(rows: Sequence[Row]) -> str:
         "\n".join(f"- {name}: {PEERS[name].setting}." for name in contestants(rows)),
     ]
     for form in dict.fromkeys(r["format"] for r in rows if "format" in r):
-        for threads in sorted({r["threads"] for r in rows if r["threads"]}):
+        for threads in sorted({r["threads"] for r in rows}):
             mine = [r for r in rows if r.get("format") == form and r["threads"] == threads]
             parts += (
                 _part(f"### {form}, {threads} thread{'s' * (threads > 1)}", mine) if mine else []
             )
-    notes = [f"- {r['model']}: {r['failed']}" for r in rows if "failed" in r]
+    failed = [r for r in rows if "failed" in r]
+    notes = [f"- {r['model']}, {r['threads']} thread(s): {r['failed']}" for r in failed]
     notes += _left_out(rows)
     return "\n\n".join([*parts, "### Not measured", "\n".join(notes) or "Nothing."])
 
@@ -144,17 +169,18 @@ def _goal(rows: Sequence[Row]) -> str:
     if not ratios:
         return "No other engine took part."
     worst = max(ratios, key=lambda name: ratios[name])
-    return (
-        f"Geometric mean of {len(ratios)} ratios: **{geometric_mean([*ratios.values()]):.2f}**; "
-        f"worst: {ratios[worst]:.2f} ({worst})."
-    )
+    mean = f"**{geometric_mean([*ratios.values()]):.2f}**"
+    text = f"Geometric mean of {len(ratios)} ratios: {mean}; worst: {ratios[worst]:.2f} ({worst})."
+    if rows[0]["format"] in GOALS:
+        text += " Asked for: at most {} and {}.".format(*GOALS[rows[0]["format"]])
+    return text
 
 
 def summary(rows: Sequence[Row]) -> str:
     """Return the table that the README quotes: geometric means and extremes of the ratios."""
     lines = []
     for form in dict.fromkeys(r["format"] for r in rows if "format" in r):
-        for threads in sorted({r["threads"] for r in rows if r["threads"]}):
+        for threads in sorted({r["threads"] for r in rows}):
             mine = [r for r in rows if r.get("format") == form and r["threads"] == threads]
             ratios = {r["model"]: r["ratio"] for r in mine if "ratio" in r}
             if ratios:
@@ -171,7 +197,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     from litegold.cli.bench import plots
 
     pyplot = plots()
-    counts = sorted({r["threads"] for r in rows if r["threads"]})
+    counts = sorted({r["threads"] for r in rows})
     models = list(dict.fromkeys(r["model"] for r in rows if r["threads"]))[::-1]
     size = (2.2 + 4.2 * len(counts), 1.4 + 0.22 * len(models))
     figure, panels = pyplot.subplots(
@@ -205,10 +231,12 @@ def main() -> None:
         "--limit", type=float, default=900.0, help="seconds that a network may take"
     )
     options = parser.parse_args()
-    wanted = [n for n in names() if not options.names or any(part in n for part in options.names)]
-    for name in track(wanted, "networks", console=screen.err):
-        mark = stamp()
-        rows = measure(name, options.threads, options.seconds, options.limit)
+    parts = options.names or [""]
+    wanted = {n: make for n, make in networks().items() if any(part in n for part in parts)}
+    for make in track(wanted.values(), "networks", console=screen.err):
+        with tempfile.TemporaryDirectory() as folder:
+            mark, name = stamp(), make(Path(folder))
+            rows = measure(name, options.threads, options.seconds, options.limit)
         keep("networks", [row | mark for row in rows], key)
     picture()
 

@@ -38,7 +38,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": facts.get("model name", platform.processor() or platform.machine()),
         "cores": len(os.sched_getaffinity(0)),
-        "kernels": max((n for n, features in LEVELS.items() if features <= HOST), key=len),
+        "kernels": isa(),
         "has": [flag for flag in NOTABLE if flag in flags],
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -73,12 +73,23 @@ def stamp() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=8"]
+    """Return the commit, with a + where files other than the results differ from it."""
+    made = [":!README.md", ":!bench/RESULTS.md", ":!bench/results.json", ":!bench/*.png"]
     try:
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+        name = _git("rev-parse", "--short=8", "HEAD")
+        return name + "+" * bool(_git("status", "--porcelain", "--", ".", *made))
     except (OSError, subprocess.CalledProcessError):
         return "?"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def isa() -> str:
+    """Return the name of the instruction set that the kernels use: the widest of which most is there."""
+    return [n for n, f in LEVELS.items() if 2 * len(f & HOST) > len(f) or not f][-1]
 
 
 def load(store: Path = STORE) -> dict[str, Any]:

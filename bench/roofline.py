@@ -20,14 +20,13 @@ import numpy as np
 from rich.progress import track
 
 from bench.cases import PARTS, PLAIN, Case
-from bench.results import ROOT, Row, keep, load, stamp, table
+from bench.results import ROOT, Row, isa, keep, load, stamp, table
 from bench.winograd_cost import forced
 from litegold.cli import screen
 from litegold.conformance.engines.timing import Timing, interleave
 from litegold.conformance.inputs import random_feeds
 from litegold.ir import Array, InputError, UnsupportedError
 from litegold.jit_kernels import peaks
-from litegold.jit_kernels.isa import HOST, LEVELS
 from litegold.jit_kernels.loading import callable_of
 from litegold.runtime.bound import Bound
 from litegold.runtime.session import Session
@@ -169,9 +168,9 @@ def markdown(rows: Sequence[Row]) -> str:
         "products than are counted.",
         "![Rate of each kernel over its intensity](roofline.png)",
     ]
-    for isa in dict.fromkeys(r["isa"] for r in rows):
-        mine = [r for r in rows if r["isa"] == isa]
-        parts += [f"### {isa}", _roofs(mine)]
+    for name in dict.fromkeys(r["isa"] for r in rows):
+        mine = [r for r in rows if r["isa"] == name]
+        parts += [f"### {name}", _roofs(mine)]
         parts += [
             _cases_table(mine, part) for part in PARTS if any(r["part"] == part for r in mine)
         ]
@@ -278,14 +277,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    isa = max((n for n, features in LEVELS.items() if features <= HOST), key=len)
-    mark = stamp() | {"isa": isa}
+    mark = stamp() | {"isa": isa()}
     rows = [row | mark for row in measure(options.only, options.rounds)]
     keep("roofline", rows, key)
-    kept = load()["sections"]["roofline"]
-    screen.out.print(markdown([r for r in kept if r["isa"] == isa]), markup=False, soft_wrap=True)
+    mine = [r for r in load()["sections"]["roofline"] if r["isa"] == isa()]
+    screen.out.print(markdown(mine), markup=False, soft_wrap=True)
     try:
-        draw([r for r in kept if r["isa"] == isa], ROOT / "bench" / "roofline.png")
+        draw(mine, ROOT / "bench" / "roofline.png")
     except InputError as error:
         screen.err.print(str(error))
 

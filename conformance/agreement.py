@@ -14,7 +14,10 @@ outputs has just this variance. What b is:
   a partial sum by at most 2^-24 of it; in no particular order, that of k terms has the mean k/n S and at most the
   variance k/n (1 - k/n) Q, so the squares of all add up to n/3 S^2 + n/6 Q. The products and the result are
   rounded as well. (The envelope, which holds for the worst order and signs, is far larger.)
-- of other float operators: their envelope;
+- of other float operators: their envelope, but
+- of an LSTM, whose envelope is derived for few cells, what comes of moved weights: a sum of n products is that of
+  weights off by 2^-24 sqrt(n) of themselves (theorem 3.1 there), and a sigmoid or tanh off by 4 units in the last
+  place of 1 is that of a bias off by four times as much, the slope of a sigmoid being 1/4 at most.
 - of quantized rules: one step, where a value is so near a tie that another rounding takes the other neighbour. TFLite
   rounds a product with a multiplier below 2^-e first to 2^-e steps, so 2^-e of the values are that near; its sums
   work on 20 more bits, 2^-10 is enough for them. Any other rule may be off by a step everywhere.
@@ -37,13 +40,15 @@ from ..ir import Array, Graph, Node, Op, TensorType, format_of
 from ..quant.rule import INT8
 from ..refimpl.binary import add, mul, sub
 from ..refimpl.conv import conv2d, conv2d_sums, depthwise_conv2d, depthwise_conv2d_sums
-from ..refimpl.matmul import fully_connected, fully_connected_sums
+from ..refimpl.matmul import fully_connected, fully_connected_sums, matmul, matmul_sums
+from ..refimpl.recurrent import lstm
 from ..runtime.interpreter import attributes_of, evaluate, infer, initial_states
 from .envelopes.matmul import UNIT
 from .judge import node_bounds
 
 PROBES: Final = 6
 FALSE_ALARM: Final = 2.0**-20  # probability that a conforming engine is called wrong
+_BEFORE_SIGMOID: Final = 4 * 8 * UNIT
 # The sum of squares of as many standard normal numbers as there are probes is above this, 99 times in 100.
 CHI_SQUARE: Final = 0.872
 
@@ -90,7 +95,12 @@ def expect(graph: Graph, feeds: Mapping[str, Array], *, probes: int = PROBES) ->
     energy = {name: np.zeros(clean[name].shape) for name in graph.outputs}
     rng = np.random.default_rng(probes)
     for _ in range(probes):
-        moved = _run(graph, feeds, lambda node, want: _disturbed(rng, want, scales[node.outputs]))
+        moved = _run(
+            graph,
+            feeds,
+            lambda node, want: _disturbed(rng, want, scales[node.outputs]),
+            lambda node, args: _with_moved_weights(rng, args) if node.op is lstm else args,
+        )
         for name, sum_of_squares in energy.items():
             sum_of_squares += (moved[name].astype(np.float64) - clean[name]) ** 2
     count = sum(clean[name].size for name in graph.outputs)
@@ -102,23 +112,28 @@ def expect(graph: Graph, feeds: Mapping[str, Array], *, probes: int = PROBES) ->
 
 
 Results = tuple[Array, ...]
+Arguments = list[Array | None]
 
 
 def _run(
-    graph: Graph, feeds: Mapping[str, Array], after: Callable[[Node, Results], Results]
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    after: Callable[[Node, Results], Results],
+    before: Callable[[Node, Arguments], Arguments] = lambda node, args: args,
 ) -> dict[str, Array]:
-    """Run the references; what goes on from each node is what `after` makes of its results."""
+    """Run the references, each on what `before` makes of its arguments; its results are what `after` makes of them."""
     values = {**graph.constants, **initial_states(graph), **feeds}
     for node in graph.nodes:
         args, types = _arguments(graph, node, values)
-        want = evaluate(node, types, infer(node, types, graph.tensors), args)
+        out = infer(node, types, graph.tensors)
+        want = evaluate(node, types, out, before(node, args))
         values.update(zip(node.outputs, after(node, want), strict=True))
     return values
 
 
 def _arguments(
     graph: Graph, node: Node, values: Mapping[str, Array]
-) -> tuple[list[Array | None], tuple[TensorType | None, ...]]:
+) -> tuple[Arguments, tuple[TensorType | None, ...]]:
     args = [None if n is None else values[n] for n in node.inputs]
     declared = [graph.tensors.get(n) if n else None for n in node.inputs]
     types = tuple(
@@ -146,7 +161,7 @@ def _scales(
     graph: Graph,
     node: Node,
     types: tuple[TensorType | None, ...],
-    args: list[Array | None],
+    args: Arguments,
     want: tuple[Array, ...],
 ) -> tuple[Array, ...]:
     form = format_of(node.op, types)
@@ -157,7 +172,23 @@ def _scales(
         total, squares, terms = _SUMS[node.op](*args, **attributes_of(node))
         square = (terms / 3 + 1) * total**2 + (terms / 6 + 1) * squares
         return (np.asarray(UNIT * np.sqrt(square), np.float32),)
+    if form == "f32" and node.op is lstm:
+        return tuple(UNIT * np.abs(w) for w in want)
     return tuple(b.astype(np.float32) for b in node_bounds(node, types, args, want))
+
+
+def _with_moved_weights(rng: np.random.Generator, args: Arguments) -> Arguments:
+    """Move the weights of an LSTM as the roundings of its sums would, its biases as those of its functions."""
+    x, *others = args
+    assert x is not None
+    terms = x.shape[-1] + sum(a.shape[1] for a in others[3:4] if a is not None)
+    moved: Arguments = [x]
+    for a in others:
+        if a is not None and a.dtype == np.float32 and a.any():
+            size = UNIT * np.sqrt(terms) * np.abs(a) + (_BEFORE_SIGMOID if a.ndim == 1 else 0.0)
+            a = (a + rng.choice([-1, 1], a.shape) * size).astype(np.float32)
+        moved.append(a)
+    return moved
 
 
 def _near_a_tie(graph: Graph, node: Node) -> float:
@@ -220,6 +251,11 @@ def _fully_connected(
     return _twice(sums, x, w, b, w.shape[1])
 
 
+def _matmul(x: Array, y: Array, *, transpose_x: bool = False, transpose_y: bool = False) -> Sums:
+    sums = functools.partial(matmul_sums, transpose_x=transpose_x, transpose_y=transpose_y)
+    return _twice(sums, x, y, None, x.shape[-2 if transpose_x else -1])
+
+
 def _twice(sums: Callable[..., Array], x: Array, w: Array, b: Array | None, terms: int) -> Sums:
     x, w = x.astype(np.float64), w.astype(np.float64)
     bias = 0.0 if b is None else b.astype(np.float64)
@@ -230,4 +266,5 @@ _SUMS: Final[dict[Op[..., Any], Callable[..., Sums]]] = {
     conv2d: _conv2d,
     depthwise_conv2d: _depthwise,
     fully_connected: _fully_connected,
+    matmul: _matmul,
 }

@@ -63,18 +63,24 @@ def test_the_page_says_where_and_how_much(store):
         found("fast", 1, ours=1.0, LiteRT=4.0) | {"left out": {"ncnn": "no such layer"}},
         found("words.tflite", 1, "int8", ours=3.0, LiteRT=2.0),
         found("lonely", 2),
-        {"model": "broken", "threads": 0, "failed": "exit code -11"},
+        {"model": "broken", "threads": 1, "failed": "exit code -11"},
     ]
     results.keep("networks", rows, networks.key, store)
     page = results.page(results.load(store))
     assert results.machine()["processor"] in page
     assert "4.00 (3.60 .. 4.40) LiteRT" in page and "0.25 (0.23 .. 0.28) LiteRT" in page
     assert "Geometric mean of 2 ratios: **1.00**; worst: 4.00 (slow)" in page
-    assert "- ncnn: no such layer (fast)" in page and "- broken: exit code -11" in page
+    assert "- ncnn: no such layer (fast)" in page and "- broken, 1 thread(s): exit code -11" in page
     assert "No other engine took part." in page
     quoted = results.excerpt(results.load(store))
     assert "| float32 | 1 | 2 | 1.00 | 0.25 (fast) | 4.00 (slow) |" in quoted
     assert "| int8 | 1 | 1 | 1.50 | 1.50 (words) | 1.50 (words) |" in quoted
+
+
+def test_a_failure_is_forgotten_when_it_is_over(store):
+    for rows in ([{"model": "a", "threads": 1, "failed": "hangs"}], [found("a", 1)]):
+        results.keep("networks", rows, networks.key, store)
+    assert "hangs" not in results.page(results.load(store))
 
 
 def test_the_picture_is_drawn(tmp_path):

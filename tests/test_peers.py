@@ -17,7 +17,7 @@ from litegold.conformance.inputs import random_feeds
 from litegold.ir import Graph, Node, QuantParams, TensorType
 from litegold.refimpl.matmul import fully_connected
 from litegold.runtime.interpreter import interpret
-from litegold.train.models.table import Layers
+from litegold.train.models.table import MODELS, Layers
 
 pytestmark = pytest.mark.slow  # not in make quick
 
@@ -94,6 +94,18 @@ def test_quantized_outputs_may_differ_by_few_steps():
     assert expectation.judge({"y": want}).ok and expectation.judge({"y": want + step}).ok
     assert not expectation.judge({"y": want + 20 * step}).ok
     assert "int16" in expectation.judge({"y": want.astype("i2")}).reason
+
+
+def test_a_recurrent_network_and_one_of_products_have_tight_bounds():
+    for graph in (
+        MODELS["lstm2"](frames=6, features=12, cells=16),
+        MODELS["transformer4"](tokens=6, features=32, layers=2),
+    ):
+        feeds = random_feeds(graph, 0)
+        expectation = expect(graph, feeds)
+        for name, want in expectation.outputs.items():
+            assert 0 < expectation.allowed[name] < 2.0**-11 * np.abs(want).max()
+        assert expectation.judge(lg.Network(graph).run(feeds)).ok
 
 
 def test_a_nan_does_not_agree(task):
