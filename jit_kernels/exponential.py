@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from .kernel import inlined
+from .simd import Value, Vectors
 
 LOG2_E = np.float32(1.44269504)
 # ln 2 in two parts: times a whole number below 2**14, the first is exact.
@@ -58,12 +61,52 @@ T3, T4 = np.float32(0.021031424), np.float32(-0.0062122723)
 BEND = np.float32(0.55)
 
 
-@inlined
-def tanh32(x):  # type: ignore[no-untyped-def]
-    """Return tanh(x) within 3 units in the last place: near 0 a polynomial, else 1 - 2 / (e**2|x| + 1)."""
-    size = abs(x)
-    z = x * x
-    near = x + x * z * ((((T4 * z + T3) * z + T2) * z + T1) * z + T0)
-    far = np.float32(1) - np.float32(2) / (exp32(size + size) + np.float32(1))
-    far = -far if x < 0 else far
-    return near if size < BEND else far
+# The same on vectors, for tiles.
+
+MAGIC = 12582912.0  # 1.5 * 2**23: added to a small number, it leaves the nearest whole one in the last bits
+
+
+def _constant(v: Vectors, lanes: int, value: float | np.float32) -> Value:
+    return v.full("f32", float(value), lanes)
+
+
+def exp_of(v: Vectors, x: Value) -> Value:
+    """Return e**x of float32 vectors within 2 units in the last place; NaN stays."""
+    lanes = x.type.count
+    real = functools.partial(_constant, v, lanes)
+    magic = real(MAGIC)
+    bounded = v.clamp(x, real(-104), real(89))
+    marked = v.fma(bounded, real(LOG2_E), magic)
+    n = v.b.fsub(marked, magic)
+    r = v.fma(n, real(-LN2_HIGH), bounded)
+    r = v.fma(n, real(-LN2_LOW), r)
+    q = real(E4)
+    for e in (E3, E2, E1, E0):
+        q = v.fma(q, r, real(e))
+    y = v.b.fadd(real(1), v.fma(v.b.fmul(r, r), q, r))
+    return v.times_power(y, n)
+
+
+def sigmoid_of(v: Vectors, x: Value) -> Value:
+    """Return 1 / (1 + e**-x) of float32 vectors."""
+    one = v.full("f32", 1.0, x.type.count)
+    return v.reciprocal(v.b.fadd(one, exp_of(v, v.b.fneg(x))))
+
+
+def tanh_of(v: Vectors, x: Value) -> Value:
+    """Return tanh(x) of float32 vectors within 3 units in the last place.
+
+    Near 0 it is a polynomial, else 1 - 2 / (e**2|x| + 1).
+    """
+    lanes = x.type.count
+    real = functools.partial(_constant, v, lanes)
+    size = v.b.select(v.b.fcmp_ordered("<", x, real(0)), v.b.fneg(x), x)
+    z = v.b.fmul(x, x)
+    q = real(T4)
+    for t in (T3, T2, T1, T0):
+        q = v.fma(q, z, real(t))
+    near = v.fma(v.b.fmul(x, z), q, x)
+    grown = v.b.fadd(exp_of(v, v.b.fadd(size, size)), real(1))
+    far = v.b.fsub(real(1), v.b.fmul(real(2), v.reciprocal(grown)))
+    far = v.b.select(v.b.fcmp_ordered("<", x, real(0)), v.b.fneg(far), far)
+    return v.b.select(v.b.fcmp_ordered("<", size, real(BEND)), near, far)

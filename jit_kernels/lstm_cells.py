@@ -13,6 +13,7 @@ import numpy as np
 from ..ir import Array
 from ..refimpl.recurrent import lstm
 from .conv import IN_PLACE, f32_product, rows_of_a_block
+from .exponential import sigmoid_of, tanh_of
 from .gemm import pack, pad_columns
 from .kernel import F64, I64, OK, kernel, share
 from .lowering import CPU, Lowering, Site, Step
@@ -57,11 +58,11 @@ def f32_lstm_cells(
         entry, forget, update, output = (
             v.b.fadd(a, b) for a, b in zip(acc[:4], acc[4:], strict=True)
         )
-        kept = v.b.fmul(v.logistic(forget), v.load_some("f32", mask, c, at))
-        cell = v.fma(v.logistic(entry), v.tanh(update), kept)
+        kept = v.b.fmul(sigmoid_of(v, forget), v.load_some("f32", mask, c, at))
+        cell = v.fma(sigmoid_of(v, entry), tanh_of(v, update), kept)
         cell = v.clamp(cell, v.b.fneg(most), most)
         v.store_some(cell, mask, c, at)
-        v.store_some(v.b.fmul(v.logistic(output), v.tanh(cell)), mask, y, at)
+        v.store_some(v.b.fmul(sigmoid_of(v, output), tanh_of(v, cell)), mask, y, at)
         return []
 
     v.carry(v.b.sdiv(v.add(count, v.lanes - 1), v.const(v.lanes)), [], cells)
