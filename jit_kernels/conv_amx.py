@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..ir import TensorType
@@ -89,6 +91,10 @@ class AmxWay(Way):
         """A tile has 16 rows, needed or not; a row's last step may reach beyond it, as far as into the next."""
         return SLACK + (SIDE + 1) * lda
 
+    def fit(self, rows: int) -> bool:
+        """Return whether rows are a tile at least: none behind them is read."""
+        return rows >= SIDE
+
     def extra(self, site: Site, quads: int, more: int) -> tuple[Operand, ...]:
         """Return the configuration of the tiles."""
         return (site.constant(configuration(steps_of(quads)[1], more != 0)),)
@@ -98,13 +104,19 @@ AMX_WAY = AmxWay()
 
 
 def takes_amx(site: Site) -> bool:
-    """Whether sums are long, rows are many, and weights and sums small."""
-    w, y = site.inputs[1], site.outputs[0]
-    assert w is not None
-    _, p, q, d = w.type.shape
-    rows = y.type.size // y.type.shape[3] if in_rows(site) else y.type.shape[2]
-    enough = p * q * d >= FEWEST and rows >= (SIDE if in_rows(site) else SIDE // 2)
-    return enough and tiles_permitted() and folded(site, AMX_WAY) is not None
+    """Whether weights and sums are small, and either sums long and rows many, or nothing else takes the weights."""
+    if not tiles_permitted():
+        return False
+    fold = folded(site, AMX_WAY)
+    if fold is None or fold.more:
+        return fold is not None
+    return math.prod(fold.w.shape[1:]) >= FEWEST and _many(site)
+
+
+def _many(site: Site) -> bool:
+    """Whether there are rows enough in a line to fill a tile by half."""
+    y = site.outputs[0].type
+    return (y.size // y.shape[3] if in_rows(site) else y.shape[2]) >= SIDE // 2
 
 
 def lower_amx_conv2d(site: Site) -> list[Step]:

@@ -165,6 +165,10 @@ class Way:
         """Return how many bytes behind a strip may be read."""
         return SLACK
 
+    def fit(self, rows: int) -> bool:
+        """Return whether so many rows can be read where they are."""
+        return True
+
     def extra(self, site: Site, quads: int, more: int) -> tuple[Operand, ...]:
         """Return what else the kernels take, in front."""
         return ()
@@ -285,7 +289,7 @@ def _rows(site: Site, way: Way, fold: Folded, groups: int, n: int) -> list[Step]
     m, c, d = math.prod(y.type.shape[:3]), x.type.shape[3], fold.w.shape[3]
     flip, quads = way.code(x.type)[0], way.quads(d)
     block = rows_of_a_pass(m, c, n)
-    copied = flip != 0 or d != 4 * quads
+    copied = flip != 0 or d != 4 * quads or not way.fit(m)
     room = SPARE + copied * -(-((block + REST) * c + way.slack(c)) // 64) * 64
     scratch = site.scratch(site.threads * room)
     extra, how = way.extra(site, quads, fold.more), way.how(site, m, fold.more)

@@ -21,6 +21,7 @@ from .depthwise_dot4 import takes_dot4 as takes_dot4_depthwise
 from .depthwise_f32 import fits as fits_tiles
 from .depthwise_f32 import lower_f32_depthwise_tiles
 from .depthwise_int8 import lower_q8_depthwise
+from .depthwise_one import SINGLE_AMX, SINGLE_DOT4, SINGLE_F32
 from .depthwise_repeat import lower_repeated, repeats
 from .kernel import F32, F64, I64, OK, S32, S64, U8, inlined, kernel, share
 from .lowering import CPU, Lowering, Site, Step, lowers
@@ -355,6 +356,7 @@ CPU.of((depthwise_conv2d, "f32"))(
     (
         Lowering(lower_f32_depthwise_tiles, lambda s: _single(s) and fits_tiles(s)),
         Lowering(lower_f32_depthwise, lambda s: _single(s) and _padding_is_harmless(s)),
+        SINGLE_F32,
         Lowering(lower_repeated, lambda s: repeats(s) and s.residual is None),
         Lowering(lower_f32_plain),
     )
@@ -374,6 +376,8 @@ CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))(
             lower_dot4_depthwise, lambda s: _twice(s) and _single(s) and takes_dot4_depthwise(s)
         ),
         Lowering(lower_q8_depthwise, lambda s: _twice(s) and _single(s) and _known(s)),
+        SINGLE_AMX,
+        SINGLE_DOT4,
         Lowering(lower_repeated, lambda s: _twice(s) and repeats(s) and _known(s)),
         Lowering(lower_q8_plain, _twice),
     )

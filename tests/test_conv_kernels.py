@@ -111,6 +111,27 @@ def test_sizes_around_tiles(fmt, depthwise):
     holds()
 
 
+@pytest.mark.parametrize("fmt", ["f32", "s8", "u8"])
+@pytest.mark.parametrize("outputs", [3, 8, 33])
+def test_one_channel_becomes_several(fmt, outputs):
+    rng = np.random.default_rng(outputs)
+    shapes = ((2, 21, 19, 1), (1, 4, 3, outputs), (outputs,))
+    attributes = {"stride": (2, 1), "pad": (1, 2, 0, 1), "multiplier": outputs}
+    constant = frozenset((1, 2))
+    if fmt == "f32":
+        args = tuple(rng.standard_normal(s).astype(np.float32) for s in shapes)
+        assert_right(Case(depthwise_conv2d, args, attributes, constant=constant))
+        return
+    dtype = np.dtype(np.int8 if fmt == "s8" else np.uint8)
+    info = np.iinfo(dtype)
+    x, w = (rng.integers(info.min, info.max + 1, s).astype(dtype) for s in shapes[:2])
+    b = rng.integers(-999, 999, outputs).astype(np.int32)
+    scales = tuple((0.01 + rng.random(outputs) / 9).astype(np.float32).tolist())
+    each = QuantParams(scales, (0,) * outputs, 3) if fmt == "s8" else QuantParams((0.1,), (77,))
+    quant, out = (QuantParams((0.1,), (3,)), each), QuantParams((7.0,), (9,))
+    assert_right(Case(depthwise_conv2d, (x, w, b), attributes, quant, (dtype,), (out,), constant))
+
+
 @pytest.mark.parametrize("m", [1, 4, 9])
 @pytest.mark.parametrize("n", [8, 128, 1001])
 def test_fully_connected_sizes(m, n):
