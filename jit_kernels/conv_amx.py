@@ -14,7 +14,7 @@ from .gemm_amx import (
     SIDE,
     SIGNED,
     SPLIT,
-    amx_block,
+    bounded_block,
     configuration,
     configure,
     release,
@@ -29,8 +29,8 @@ AMX = frozenset({"amx-int8", "amx-tile", "avx512vnni"})
 FEWEST = 12  # products of a sum for which tiles pay
 
 rows_by_amx, windows_by_amx = (
-    product_of_rows(amx_block),
-    product_of_windows(amx_block),
+    product_of_rows(bounded_block),
+    product_of_windows(bounded_block),
 )
 
 
@@ -44,7 +44,7 @@ def amx_rows(
     configure(config)
     rows_by_amx(
         x, w, table, y, offsets, scratch, m, n, quads, lda, ldc, rows, room, how, copied, flip,
-        low, high, out, tid, threads,
+        low, high, 0, out, tid, threads,
     )  # fmt: skip
     release()
     return OK
@@ -81,11 +81,15 @@ class AmxWay(Way):
         steps, each = steps_of(-(-size // 4))
         return steps * each
 
-    def how(self, site: Site, count: int, more: int) -> int:
-        """Return whether bytes are signed, weights split, and results not below the zero point."""
+    def bits(self, site: Site, more: int) -> int:
+        """Return whether bytes are signed, and weights split."""
         signed = site.inputs[0].type.dtype == np.int8  # type: ignore[union-attr]
+        return SIGNED * signed + SPLIT * (more != 0)
+
+    def how(self, site: Site, count: int, more: int) -> int:
+        """Return these and whether results are not below the zero point."""
         low, _, zero = ending(site, site.attributes["activation"])
-        return SIGNED * signed + SPLIT * (more != 0) + POSITIVE * (low >= zero)
+        return self.bits(site, more) + POSITIVE * (low >= zero)
 
     def slack(self, lda: int) -> int:
         """A tile has 16 rows, needed or not; a row's last step may reach beyond it, as far as into the next."""

@@ -39,7 +39,7 @@ def product_of_rows(block: Inlined) -> Inlined:
     @inlined
     def body(  # type: ignore[no-untyped-def]
         x, w, table, y, offsets, scratch, m, n, quads, lda, ldc, rows, room, how, copied, flip,
-        low, high, out, tid, threads,
+        low, high, zero, out, tid, threads,
     ):  # fmt: skip
         start, stop, first, last = 0, m, 0, (n + LANES - 1) // LANES
         if m >= 2 * CHUNK * threads:
@@ -60,7 +60,7 @@ def product_of_rows(block: Inlined) -> Inlined:
                 a = mine
             block(
                 a, lda, 0, 1, count, how, offsets, 1, quads, w, first, last, table,
-                y + start * ldc, ldc, n, low, high, 0, out, spare,
+                y + start * ldc, ldc, n, low, high, zero, out, spare,
             )  # fmt: skip
             start += count
 
@@ -109,7 +109,7 @@ def dot4_rows(
     """Y = requantize(X W + bias) for rows of X."""
     rows_by_dot4(
         x, w, table, y, offsets, scratch, m, n, quads, lda, ldc, rows, room, how, copied, flip,
-        low, high, out, tid, threads,
+        low, high, 0, out, tid, threads,
     )  # fmt: skip
     return OK
 
@@ -260,16 +260,22 @@ def in_rows(site: Site) -> bool:
     return w.type.shape[1:3] == attributes["stride"] == (1, 1) and not any(attributes["pad"])
 
 
+def packed_for(way: Way, w: Array, more: int) -> Array:
+    """Return B (pieces, K, N) packed; what all of it lacks is one more unit."""
+    quads = way.quads(w.shape[1])
+    packed = pack_quads(w, quads)
+    if more:
+        rest = pack_quads(np.full((*w.shape[:2], LANES), more), quads)
+        packed = np.concatenate([packed, rest])
+    return packed
+
+
 def _group(site: Site, way: Way, fold: Folded, group: int, n: int, pieces: int) -> tuple[Any, Any]:
     """Return packed weights and table of a group's filters, a window cut into pieces."""
     mine = slice(group * n, (group + 1) * n)
     w = fold.w[mine].reshape(n, pieces, -1).transpose(1, 2, 0)
     table = by_units(fold.rows[:, mine], unit_starts(n))
-    packed = pack_quads(w, way.quads(w.shape[1]))
-    if fold.more:
-        more = pack_quads(np.full((*w.shape[:2], LANES), fold.more), way.quads(w.shape[1]))
-        packed = np.concatenate([packed, more])
-    return site.constant(packed), site.constant(table)
+    return site.constant(packed_for(way, w, fold.more)), site.constant(table)
 
 
 def lower_conv2d(site: Site, way: Way) -> list[Step]:
@@ -283,14 +289,19 @@ def lower_conv2d(site: Site, way: Way) -> list[Step]:
     return lower(site, way, fold, groups, w.type.shape[0] // groups)
 
 
+def blocks(way: Way, m: int, lda: int, n: int, copied: bool) -> tuple[int, bool, int]:
+    """Return the rows of a block, whether they are copied, and the scratch memory of a thread."""
+    block, copied = rows_of_a_pass(m, lda, n), copied or not way.fit(m)
+    strip = (block + REST) * lda + way.slack(lda)
+    return block, copied, SPARE + copied * (-(-strip // 64) * 64)
+
+
 def _rows(site: Site, way: Way, fold: Folded, groups: int, n: int) -> list[Step]:
     x, y = site.inputs[0], site.outputs[0]
     assert x is not None
     m, c, d = math.prod(y.type.shape[:3]), x.type.shape[3], fold.w.shape[3]
     flip, quads = way.code(x.type)[0], way.quads(d)
-    block = rows_of_a_pass(m, c, n)
-    copied = flip != 0 or d != 4 * quads or not way.fit(m)
-    room = SPARE + copied * -(-((block + REST) * c + way.slack(c)) // 64) * 64
+    block, copied, room = blocks(way, m, c, n, flip != 0 or d != 4 * quads)
     scratch = site.scratch(site.threads * room)
     extra, how = way.extra(site, quads, fold.more), way.how(site, m, fold.more)
     steps = []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..ir import Array
 from ..quant.dialects import real_multipliers, requantization
-from ..refimpl.matmul import fully_connected
-from .conv_dot4 import DOT4, DOT4_WAY, bytes_end, factors, output_code
-from .conv_int8 import ending, lower_q8_fully_connected, quantized, quants
+from .conv_dot4 import DOT4_WAY, Factors, bytes_end, factors, output_code
+from .conv_int8 import ending, quants
 from .gemm_dot4 import TALL, pack_quads, real_block, unit_starts
 from .kernel import I64, OK, kernel, share
-from .lowering import CPU, Lowering, Site, Step
+from .lowering import Site, Step
 from .requant_tiles import real_table
 from .simd import LANES
 from .strips import SLACK, flip_bytes
@@ -59,16 +59,20 @@ def dot4_fully_connected(
     return OK
 
 
-def takes_dot4(site: Site) -> bool:
-    """Whether weights are known and fit into int8, and no sum or product is too large."""
-    f = factors(site, DOT4_WAY)
-    if f is None:
-        return False
+def small(site: Site, f: Factors) -> bool:
+    """Whether no sum and no product is too large for the vectors."""
     most = np.abs(f.bias) + f.spread
-    return bool(((most < MOST) & (most * _multipliers(site) < MOST)).all())
+    return bool(((most < MOST) & (most * multipliers(site) < MOST)).all())
 
 
-def _multipliers(site: Site) -> np.ndarray:
+def takes_dot4(site: Site) -> bool:
+    """Whether weights are known and fit into int8, and sums as well."""
+    f = factors(site, DOT4_WAY)
+    return f is not None and small(site, f)
+
+
+def multipliers(site: Site) -> Array:
+    """Return the float64 multiplier of each output."""
     x, w = site.inputs[0], site.inputs[1]
     assert x is not None and w is not None
     how = requantization(site.node.op, x.type.format, site.node.dialect)
@@ -85,7 +89,7 @@ def lower_dot4_fully_connected(site: Site) -> list[Step]:
     m, flip = x.type.size // k, DOT4_WAY.code(x.type)[0]
     copied = flip != 0 or k % 4 != 0
     block = min(m, max(TALL, ROOM // k // TALL * TALL))
-    table = real_table(f.bias + f.moved, _multipliers(site), unit_starts(n))
+    table = real_table(f.bias + f.moved, multipliers(site), unit_starts(n))
     packed = pack_quads(f.w.T[None])
     places = (
         x,
@@ -99,12 +103,3 @@ def lower_dot4_fully_connected(site: Site) -> list[Step]:
     low, high, out = bytes_end(site)
     zero = ending(site, "none")[2] - output_code(site)[1]
     return [Step(dot4_fully_connected, (*places, scratch, *sizes, low, high, zero, out))]
-
-
-_real = quantized("real")
-CPU.of((fully_connected, "s8"), (fully_connected, "u8"))(
-    (
-        Lowering(lower_dot4_fully_connected, lambda s: _real(s) and takes_dot4(s), DOT4),
-        Lowering(lower_q8_fully_connected, _real),
-    )
-)

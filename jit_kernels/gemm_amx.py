@@ -7,12 +7,15 @@ sum of two that do (`SPLIT`): the second is one number, as a last unit of B for 
 
 from __future__ import annotations
 
+import functools
+import operator
+
 import numpy as np
 
 from ..ir import Array
 from .gemm_dot4 import QUAD, store_bytes
-from .kernel import I64, inlined
-from .requant_tiles import BYTES, Bounded, Ending, Positive
+from .kernel import I64, Inlined, inlined
+from .requant_tiles import BYTES, Bounded, Ending, Positive, Real
 from .simd import LANES, Tile, Value, Vectors, tile
 
 SIDE = 16  # rows, columns and quads of a tile
@@ -196,63 +199,73 @@ def amx_sums(
             each.emit(v.b, a, lda, offsets, runs, steps, quads, b, more, table, how, kept)
 
 
-ENDINGS = {
-    (vectors, how): ending_tile(vectors, ending)
-    for how, ending in ((0, Bounded), (POSITIVE, Positive))
-    for vectors in (1, 2)
-}
+def endings(name: str, kinds: dict[int, type[Ending]]) -> Tile:
+    """Return the function that ends one or two units, or none for 0, in the way that the bits of `kinds` say."""
+    tiles = {(n, bit): ending_tile(n, kind) for bit, kind in kinds.items() for n in (1, 2)}
+    bits = functools.reduce(operator.or_, kinds)
+
+    @tile(f"amx_ending_{name}", inline=True)
+    def finish(
+        v: Vectors, vectors: I64, how: I64, kept: I64, rows: I64, table: I64, c: I64, ldc: I64,
+        second: I64, columns: I64, low: I64, high: I64, zero: I64, flip: I64,
+    ) -> None:  # fmt: skip
+        """Call the tile of these units and this way."""
+        bit = v.b.and_(how, v.const(bits))
+        for size, each in tiles.items():
+            wanted = zip((vectors, bit), size, strict=True)
+            with v.when(v.b.and_(*(v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted))):
+                each.emit(v.b, kept, rows, table, c, ldc, second, columns, low, high, zero, flip)
+
+    return finish
 
 
-@tile("amx_ending_any", inline=True)
-def finish(
-    v: Vectors, vectors: I64, how: I64, kept: I64, rows: I64, table: I64, c: I64, ldc: I64,
-    second: I64, columns: I64, low: I64, high: I64, zero: I64, flip: I64,
-) -> None:  # fmt: skip
-    """Call the tile that ends so many units so; none for 0."""
-    positive = v.b.and_(how, v.const(POSITIVE))
-    for size, each in ENDINGS.items():
-        wanted = zip((vectors, positive), size, strict=True)
-        with v.when(v.b.and_(*(v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted))):
-            each.emit(v.b, kept, rows, table, c, ldc, second, columns, low, high, zero, flip)
+def product(finish: Tile) -> Inlined:
+    """Return `block(...)`, the product of a block of rows, as `gemm_dot4.product` does, but for `how`.
 
-
-@inlined
-def amx_block(  # type: ignore[no-untyped-def]
-    a, lda, line_a, lines, count, how, offsets, runs, quads, b, first, last, table,
-    c, ldc, n, low, high, zero, flip, spare,
-):  # fmt: skip
-    """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1.
-
-    As the blocks of `gemm_dot4.product`, but for `how`. A tile's sums are requantized while the next ones are made:
-    the processor has units for each, and stores of tiles take a while before they can be read. `spare` has room
-    for two.
+    A tile's sums are requantized while the next ones are made: the processor has units for each, and stores of
+    tiles take a while before they can be read. `spare` has room for two.
     """
-    leftmost, columns, unit = max(n - LANES, 0), min(n, LANES), runs * quads * QUAD
-    more = b + (n + LANES - 1) // LANES * unit
-    steps = (quads + SIDE - 1) // SIDE
-    each = quads // steps
-    tallest = 1 if how & SPLIT != 0 or count < 2 * SIDE else 2
-    kept, other = spare, spare + KEPT
-    # The tile before: its units, rows, table, place, and where the second unit is.
-    units, rows, t, y, second = 0, 0, table, c, 0
-    u = first
-    while u < last:
-        column = min(u * LANES, leftmost)
-        for line in range(lines):
-            i = 0
-            while i < count:
-                sides = 1 if count - i <= SIDE else tallest
-                # Overlaps the tile before where rows are missing, with the same results.
-                i = max(min(i, count - sides * SIDE), 0)
-                amx_sums(
-                    sides, min(2, last - u), a + line * line_a + i * lda, lda, offsets, runs,
-                    steps, each, b + u * unit, more, table + u * BYTES, how, kept,
-                )  # fmt: skip
-                finish(units, how, other, rows, t, y, ldc, second, columns, low, high, zero, flip)
-                kept, other = other, kept
-                units, rows = min(2, last - u), min(sides * SIDE, count - i)
-                t, y = table + u * BYTES, c + (line * count + i) * ldc + column
-                second = min((u + 1) * LANES, leftmost) - column
-                i += rows
-        u += 2
-    finish(units, how, other, rows, t, y, ldc, second, columns, low, high, zero, flip)
+
+    @inlined
+    def block(  # type: ignore[no-untyped-def]
+        a, lda, line_a, lines, count, how, offsets, runs, quads, b, first, last, table,
+        c, ldc, n, low, high, zero, flip, spare,
+    ):  # fmt: skip
+        """C = requantize(A B + bias): `lines` lines of `count` rows, columns of the units first .. last - 1."""
+        leftmost, columns, unit = max(n - LANES, 0), min(n, LANES), runs * quads * QUAD
+        more = b + (n + LANES - 1) // LANES * unit
+        steps = (quads + SIDE - 1) // SIDE
+        each = quads // steps
+        tallest = 1 if how & SPLIT != 0 or count < 2 * SIDE else 2
+        kept, other = spare, spare + KEPT
+        # The tile before: its units, rows, table, place, and where the second unit is.
+        units, rows, t, y, second = 0, 0, table, c, 0
+        u = first
+        while u < last:
+            column = min(u * LANES, leftmost)
+            for line in range(lines):
+                i = 0
+                while i < count:
+                    sides = 1 if count - i <= SIDE else tallest
+                    # Overlaps the tile before where rows are missing, with the same results.
+                    i = max(min(i, count - sides * SIDE), 0)
+                    amx_sums(
+                        sides, min(2, last - u), a + line * line_a + i * lda, lda, offsets, runs,
+                        steps, each, b + u * unit, more, table + u * BYTES, how, kept,
+                    )  # fmt: skip
+                    finish(
+                        units, how, other, rows, t, y, ldc, second, columns, low, high, zero, flip
+                    )
+                    kept, other = other, kept
+                    units, rows = min(2, last - u), min(sides * SIDE, count - i)
+                    t, y = table + u * BYTES, c + (line * count + i) * ldc + column
+                    second = min((u + 1) * LANES, leftmost) - column
+                    i += rows
+            u += 2
+        finish(units, how, other, rows, t, y, ldc, second, columns, low, high, zero, flip)
+
+    return block
+
+
+bounded_block = product(endings("bounded", {0: Bounded, POSITIVE: Positive}))
+real_block = product(endings("real", {0: Real}))
