@@ -8,9 +8,12 @@ from itertools import product
 import numpy as np
 
 from ..refimpl.reduce import arg_max, arg_min
-from .kernel import I64, OK, R, T, kernel_family, share
+from .kernel import I64, OK, Kernel, R, T, kernel, kernel_family, share
 from .lowering import Site, Step, lowers
+from .simd import LANES, Tile, Value, Vectors, tile
 
+BITS = 23  # below a byte in a key
+FOLLOWING = (1 << BITS) - 1
 FORMATS = ("f32", "s8", "u8", "s32")
 
 
@@ -32,6 +35,66 @@ def position(
     return OK
 
 
+def _tile(kind: str) -> Tile:
+    @tile(f"position_{kind}")
+    def rows(v: Vectors, x: I64, y: I64, rows: I64, count: I64, turn: I64) -> None:
+        """Where the largest of `count` bytes stands, after the bits of `turn` are changed, for rows of at least LANES.
+
+        A key is the byte above the number of elements that could follow: the largest key is that of the first one.
+        """
+        mask, size = v.narrow(turn, "s8"), 4 if kind == "s32" else 8
+        order = v.ir.Constant(v.vector("s32"), [FOLLOWING - i for i in range(v.lanes)])
+
+        def row(r: Value) -> list[Value]:
+            line, best = v.pointer(x, v.mul(r, count)), v.full("s32", -1)
+
+            def key(k: Value, best: Value) -> Value:
+                x = v.widen(v.b.xor(v.load("s8", line, k), v.splat(mask)), "s32", signed=False)
+                behind = v.b.sub(order, v.splat(v.narrow(k, "s32")))
+                x = v.b.or_(v.b.shl(x, v.full("s32", BITS)), behind)
+                return v.call(f"llvm.smax.v{v.lanes}i32", x.type, x, best)
+
+            whole = v.b.sdiv(count, v.const(v.lanes))
+            (best,) = v.carry(whole, [best], lambda i, b: [key(v.mul(i, v.lanes), b)])
+            best = key(v.b.sub(count, v.const(v.lanes)), best)
+            top = v.fold(best, lambda a, b: v.b.select(v.b.icmp_signed(">", a, b), a, b))
+            following = v.ir.Constant(top.type, FOLLOWING)
+            place = v.b.sub(following, v.b.and_(top, following))
+            place = place if kind == "s32" else v.b.sext(place, v.element(kind))
+            v.store(place, y, v.mul(r, size))
+            return []
+
+        v.carry(rows, [], row)
+
+    return rows
+
+
+rows_s32, rows_s64 = _tile("s32"), _tile("s64")
+
+
+@kernel
+def byte_position_s32(
+    x: I64, y: I64, outer: I64, count: I64, turn: I64, tid: I64, threads: I64
+) -> I64:
+    """As int32."""
+    start, stop = share(outer, tid, threads)
+    rows_s32(x + start * count, y + 4 * start, stop - start, count, turn)
+    return OK
+
+
+@kernel
+def byte_position_s64(
+    x: I64, y: I64, outer: I64, count: I64, turn: I64, tid: I64, threads: I64
+) -> I64:
+    """As int64."""
+    start, stop = share(outer, tid, threads)
+    rows_s64(x + start * count, y + 8 * start, stop - start, count, turn)
+    return OK
+
+
+BYTES: dict[str, Kernel] = {"s32": byte_position_s32, "s64": byte_position_s64}
+
+
 @lowers(*((op, f) for op in (arg_max, arg_min) for f in FORMATS))
 def lower_arg(site: Site) -> list[Step]:
     """The axis lies between what is before and what is after it."""
@@ -41,4 +104,7 @@ def lower_arg(site: Site) -> list[Step]:
     a = int(axis.value.reshape(())) % len(shape)
     sizes = (math.prod(shape[:a]), shape[a], math.prod(shape[a + 1 :]))
     largest = int(site.node.op is arg_max)
+    if x.type.dtype.itemsize == 1 and sizes[2] == 1 and LANES <= sizes[1] <= FOLLOWING:
+        turn = (0 if x.type.dtype == np.uint8 else 128) ^ (0 if largest else 255)
+        return [Step(BYTES[y.type.format], (x, y, *sizes[:2], turn))]
     return [Step(position[x.type.format, y.type.format], (x, y, *sizes, largest))]

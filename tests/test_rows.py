@@ -7,7 +7,7 @@ from litegold.conformance.case import Case
 from litegold.conformance.judge import judge_case
 from litegold.ir import QuantParams
 from litegold.refimpl.activation import logistic, tanh
-from litegold.refimpl.reduce import mean, sum
+from litegold.refimpl.reduce import arg_max, arg_min, mean, sum
 from litegold.refimpl.resize import resize_bilinear
 from litegold.refimpl.shape import transpose
 from litegold.refimpl.softmax import softmax
@@ -123,3 +123,14 @@ def test_resizing_many_channels(form, modes, shape, size):
 def test_transposes(dtype, shape, perm):
     x = np.random.default_rng(len(shape)).integers(0, 100, shape).astype(dtype)
     assert_right(Case(transpose, (x, np.int32(perm)), constant=frozenset((1,))))
+
+
+@pytest.mark.parametrize("op", [arg_max, arg_min], ids=lambda op: op.__name__)
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+@pytest.mark.parametrize("to", ["s32", "s64"])
+@pytest.mark.parametrize("depth", [1, 15, 16, 17, 21, 64, 1000])
+def test_positions_of_bytes(op, dtype, to, depth):
+    x = np.random.default_rng(depth).integers(0, 256, (7, depth)).astype(np.uint8).view(dtype)
+    x[0], x[1, -1] = x[0, 0], np.iinfo(dtype).max
+    x[2] = x[2].clip(-3, 3)  # many of a kind
+    assert_right(Case(op, (x, np.int32(1)), {"to": to}, constant=frozenset((1,))))
