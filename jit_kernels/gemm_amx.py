@@ -54,13 +54,16 @@ def _call(v: Vectors, name: str, numbers: tuple[int, ...], *values: Value) -> No
     v.call(f"llvm.x86.{name}", v.ir.VoidType(), *bytes_, *values)
 
 
-@tile("amx_configure", inline=True)
+TILES = frozenset({"amx-tile", "amx-int8"})
+
+
+@tile("amx_configure", inline=True, needs=TILES)
 def configure(v: Vectors, address: I64) -> None:
     """Set the shapes of the tile registers."""
     _call(v, "ldtilecfg", (), v.pointer(address))
 
 
-@tile("amx_release", inline=True)
+@tile("amx_release", inline=True, needs=TILES)
 def release(v: Vectors) -> None:
     """Give the tile registers back: they need not be saved when threads change."""
     _call(v, "tilerelease", ())
@@ -105,7 +108,7 @@ def _products(
 def sums_tile(sides: int, vectors: int, split: bool) -> Tile:
     """Return the tile of the sums of 16 or 32 rows and one or two units of columns: int32, row by row, at `kept`."""
 
-    @tile(f"amx_sums_{SIDE * sides}x{vectors}{'_split' * split}")
+    @tile(f"amx_sums_{SIDE * sides}x{vectors}{'_split' * split}", needs=TILES)
     def sums(
         v: Vectors, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64, quads: I64, b: I64,
         more: I64, table: I64, how: I64, kept: I64,
@@ -185,7 +188,7 @@ SUM_TILES = {
 }
 
 
-@tile("amx_sums_any", inline=True)
+@tile("amx_sums_any", inline=True, needs=TILES)
 def amx_sums(
     v: Vectors, sides: I64, vectors: I64, a: I64, lda: I64, offsets: I64, runs: I64, steps: I64,
     quads: I64, b: I64, more: I64, table: I64, how: I64, kept: I64,
@@ -196,7 +199,7 @@ def amx_sums(
         wanted = zip((sides, vectors, split), size, strict=True)
         fits = [v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted]
         with v.when(v.b.and_(v.b.and_(*fits[:2]), fits[2])):
-            each.emit(v.b, a, lda, offsets, runs, steps, quads, b, more, table, how, kept)
+            v.run(each, a, lda, offsets, runs, steps, quads, b, more, table, how, kept)
 
 
 def endings(name: str, kinds: dict[int, type[Ending]]) -> Tile:
@@ -214,7 +217,7 @@ def endings(name: str, kinds: dict[int, type[Ending]]) -> Tile:
         for size, each in tiles.items():
             wanted = zip((vectors, bit), size, strict=True)
             with v.when(v.b.and_(*(v.b.icmp_signed("==", x, v.const(n)) for x, n in wanted))):
-                each.emit(v.b, kept, rows, table, c, ldc, second, columns, low, high, zero, flip)
+                v.run(each, kept, rows, table, c, ldc, second, columns, low, high, zero, flip)
 
     return finish
 

@@ -30,7 +30,7 @@ def look_up(x: T, table: R, y: R, count: I64, tid: I64, threads: I64) -> I64:
     return OK
 
 
-@tile("look_up_bytes")
+@tile("look_up_bytes", needs=frozenset({"avx512vbmi"}))
 def look_up_row(v: Vectors, x: I64, table: I64, y: I64, count: I64) -> None:
     """Replace at least BYTES bytes; the last ones may be looked up twice."""
     entries = [v.load("s8", table, BYTES * i, BYTES) for i in range(4)]

@@ -49,13 +49,22 @@ class Vectors(IntegerVectors, HalfVectors, GroupVectors, MathVectors):
 
 
 class Tile(Emitted):
-    """A function of machine code that kernels call, written in the vector language."""
+    """A function of machine code that kernels call, written in the vector language.
 
-    def __init__(self, write: Callable[..., None], name: str, inline: bool = False) -> None:
+    `needs` names what a target must have where the tile has no plain form: only lowerings with that `isa` use it.
+    """
+
+    def __init__(
+        self,
+        write: Callable[..., None],
+        name: str,
+        inline: bool = False,
+        needs: frozenset[str] = frozenset(),
+    ) -> None:
         kinds = [p.annotation for p in list(inspect.signature(write).parameters.values())[1:]]
         self.kinds = ["F64" if kind in ("F64", F64) else "I64" for kind in kinds]
         super().__init__(f"NONE({', '.join(self.kinds)})", self.call)
-        self.write, self.name, self.inline = write, name, inline
+        self.write, self.name, self.inline, self.needs = write, name, inline, needs
         self.__doc__ = write.__doc__
 
     def define(self, module: Any, lanes: int = LANES, isa: frozenset[str] = HOST) -> Any:
@@ -83,6 +92,8 @@ class Tile(Emitted):
         builder.call(function, values)
 
 
-def tile(name: str, inline: bool = False) -> Callable[[Callable[..., None]], Tile]:
+def tile(
+    name: str, inline: bool = False, needs: frozenset[str] = frozenset()
+) -> Callable[[Callable[..., None]], Tile]:
     """Declare a function over `Vectors` as a tile; `name` is unique."""
-    return functools.partial(Tile, name=name, inline=inline)
+    return functools.partial(Tile, name=name, inline=inline, needs=needs)

@@ -58,11 +58,11 @@ def assembly(tiles, isa=ALL):
 
 
 def every_tile():
-    """Return all tiles of the kernels' modules; some are held by functions alone."""
+    """Return all tiles of the kernels' modules that any target may have; some are held by functions alone."""
     load_all("litegold.jit_kernels")
     found = [x for x in gc.get_objects() if isinstance(x, Tile)]
     mine = {x.name: x for x in found if x.write.__module__.startswith("litegold.")}
-    return [mine[name] for name in sorted(mine)]
+    return [mine[name] for name in sorted(mine) if not mine[name].needs]
 
 
 TILES = every_tile()
