@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from itertools import pairwise
 
@@ -64,3 +65,15 @@ def test_many_runs_of_many_sessions_on_two_threads(monkeypatch: pytest.MonkeyPat
                 np.testing.assert_array_equal(session.run({"x": x[:n]})["y"], 8 * x[:n])
         if turn % 20 == 0:
             time.sleep(0.01)  # long enough for the worker to park
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_goes_on_without_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context_module, "usable_cores", lambda: 2)
+    session, x = Session(line(50), 2, split_from=0), np.arange(50, dtype=np.float32)
+    session.run({"x": x})
+    child = os.fork()
+    if child == 0:
+        right = all((session.run({"x": x})["y"] == 8 * x).all() for _ in range(3))
+        os._exit(0 if right else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
