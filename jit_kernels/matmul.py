@@ -12,27 +12,23 @@ from .conv import rows_of_a_block
 from .gemm import PANEL, ROWS, f32_block, f32_rows_of_one, pack, pad_columns
 from .kernel import F32, I64, OK, S64, inlined, kernel, share
 from .lowering import Argument, Operand, Site, Step, lowers
+from .packing import pack_panel
 
 INFINITY = math.inf
 
 
 @kernel
 def f32_pack_batch(
-    y: F32, packed: F32, batches: I64, k: I64, n: I64, sk: I64, sn: I64, tid: I64, threads: I64
+    y: I64, packed: I64, batches: I64, k: I64, n: I64, turned: I64, tid: I64, threads: I64
 ) -> I64:
-    """Pack matrices (K, N), whose elements are `sk` and `sn` apart, into panels."""
+    """Pack matrices (K, N), or (N, K) that are `turned`, into panels."""
     panels = (n + PANEL - 1) // PANEL
     start, stop = share(batches * panels, tid, threads)
     for item in range(start, stop):
-        p = item % panels
-        first, columns = p * PANEL, min(PANEL, n - p * PANEL)
-        source = item // panels * k * n + first * sn
-        for i in range(k):
-            at = (item * k + i) * PANEL
-            for j in range(columns):
-                packed[at + j] = y[source + i * sk + j * sn]
-            for j in range(columns, PANEL):
-                packed[at + j] = np.float32(0)
+        first = item % panels * PANEL
+        source = y + (item // panels * k * n + (first * k if turned else first)) * 4
+        to, apart = packed + item * k * PANEL * 4, k if turned else n
+        pack_panel(to, source, apart, k, min(PANEL, n - first), turned)
     return OK
 
 
@@ -104,8 +100,7 @@ def _right(site: Site, y: Operand, k: int, n: int) -> tuple[list[Step], Argument
         matrices = y.value.swapaxes(-1, -2) if turned else y.value
         return [], site.constant(np.stack([pack(b) for b in matrices.reshape(-1, k, n)]))
     packed = site.scratch(4 * batches * k * -(-n // PANEL) * PANEL)
-    steps = (1, k) if turned else (n, 1)
-    return [Step(f32_pack_batch, (y, packed, batches, k, n, *steps))], packed
+    return [Step(f32_pack_batch, (y, packed, batches, k, n, turned))], packed
 
 
 @lowers((matmul, "f32"))
