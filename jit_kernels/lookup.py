@@ -15,10 +15,11 @@ from .isa import HOST
 from .kernel import I64, OK, OUT_OF_DOMAIN, U8, R, T, kernel, kernel_family, share
 from .lowering import Site, Step
 from .patches import runs
-from .simd import Vectors, tile
+from .simd import Value, Vectors, tile
 from .strided import width
 
-BYTES = 64  # that AVX512-VBMI looks up at a time
+VBMI = "avx512vbmi"
+BYTES = 64  # that it looks up at a time
 
 
 @kernel_family(("u8", "u8"), ("u8", "u16"), ("u16", "u8"), ("u16", "u16"), ("u16", "u32"))
@@ -33,6 +34,15 @@ def look_up(x: T, table: R, y: R, count: I64, tid: I64, threads: I64) -> I64:
 @tile("look_up_bytes", needs=frozenset({"avx512vbmi"}))
 def look_up_row(v: Vectors, x: I64, table: I64, y: I64, count: I64) -> None:
     """Replace at least BYTES bytes; the last ones may be looked up twice."""
+    if VBMI not in v.isa:
+
+        def each(i: Value) -> list[Value]:
+            place = v.b.zext(v.scalar("s8", x, i), v.element("s64"))
+            v.store(v.scalar("s8", table, place), y, i)
+            return []
+
+        v.carry(count, [], each)
+        return
     entries = [v.load("s8", table, BYTES * i, BYTES) for i in range(4)]
     do = lambda i, width: v.store(v.entries(v.load("s8", x, i, width), entries), y, i)  # noqa: E731
     runs(v, count, (BYTES,), do, short=False)
@@ -85,7 +95,7 @@ def look_up_steps(site: Site, table: Array) -> list[Step]:
     bits = site.constant(table.view(BITS[y.type.dtype.itemsize]))
     kinds = width(x), width(y)
     # Each thread has whole vectors, the last one the rest as well.
-    wide = kinds == ("u8", "u8") and "avx512vbmi" in HOST and y.type.size >= BYTES * site.threads
+    wide = kinds == ("u8", "u8") and VBMI in HOST and y.type.size >= BYTES * site.threads
     return [Step(look_up_bytes if wide else look_up[kinds], (x, bits, y, y.type.size))]
 
 

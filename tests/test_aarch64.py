@@ -104,6 +104,7 @@ def test_bytes_are_multiplied_by_sdot():
     assert instructions([dot4_s8s8], r"\bsdot\s+v\d+\.4s, v\d+\.16b") == 1
     assert instructions([dot4_s8s8], r"\bsdot", NEON) == 0
     tiles = [each for each in TILES if "dot4" in each.name and "gemm" in each.name]
+    tiles += [each for each in TILES if re.fullmatch(r"q8_depthwise_\d_\d_\d", each.name)]
     assert tiles and all(instructions([each], r"\bsdot\s+v\d+\.4s") for each in tiles)
 
 
