@@ -10,10 +10,10 @@ import numpy as np
 from ..ir import Array
 from ..refimpl.conv import conv2d
 from ..refimpl.matmul import fully_connected
-from .conv import limits, rows_of_a_block
-from .gemm import PANEL, ROWS, pack, pad_columns
-from .gemm_half import half_block, half_rows
-from .kernel import F64, I64, OK, kernel, share
+from .conv import divide, limits, rows_of_a_block
+from .gemm import PANEL, pack, pad_columns
+from .gemm_half import half_block, half_rows, spaced
+from .kernel import F64, I64, OK, kernel
 from .lowering import CPU, Lowering, Operand, Site, Step
 from .native_half import NATIVE
 from .storage import BY_FLOAT32
@@ -27,15 +27,11 @@ def half_product(
     few: I64, low: F64, high: F64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Y = clamp(X W + bias + R): rows one after the other, R at `plus` like Y, or nowhere (0)."""
-    start, stop, first, last = 0, m, 0, (n + PANEL - 1) // PANEL
-    if m >= 2 * ROWS * threads:
-        start, stop = share((m + ROWS - 1) // ROWS, tid, threads)
-        start, stop = start * ROWS, min(stop * ROWS, m)
-    else:
-        first, last = share(last, tid, threads)
-    a = scratch + tid * (block * k * 4 + 64)
+    start, stop, first, last = divide(m, (n + PANEL - 1) // PANEL, n < m, tid, threads)
+    a = scratch + tid * (block * spaced(k) * 4 + 64)
     while start < stop and first < last:
-        rows = min(block, stop - start)
+        rest = stop - start
+        rows = (rest + (rest + block - 1) // block - 1) // ((rest + block - 1) // block)
         at, source = start * n * 2, x + start * k * 2
         r = plus + at if plus else 0
         if few:
@@ -46,17 +42,22 @@ def half_product(
     return OK
 
 
+def _packed(w: Array, few: bool) -> Array:
+    """Pack weights (N, ...), as halves for few rows."""
+    w = w.reshape(len(w), -1)
+    return pack(w.T) if few else pack(w.T.astype(np.float32))
+
+
 def _product(site: Site, w: Array, m: int) -> list[Step]:
-    """Return the step of a product with known weights (N, K)."""
+    """Return the step of a product with known weights (N, ...)."""
     x, y, b = site.inputs[0], site.outputs[0], site.inputs[2] if len(site.inputs) > 2 else None
-    n, k = w.shape
+    n, k = len(w), w.size // max(len(w), 1)
     few = m <= FEW
-    packed = pack(w.T) if few else pack(w.T.astype(np.float32))
     bias = pad_columns(None if b is None else b.value, n)
     block = m if few else rows_of_a_block(m, k, n, 4)
-    scratch = site.scratch(site.threads * (block * k * 4 + 64))
+    scratch = site.scratch(site.threads * (block * spaced(k) * 4 + 64))
     places: tuple[Operand | None, ...] = (
-        x, site.constant(packed), site.constant(bias), site.residual, y, scratch,
+        x, site.packed(_packed, w, few), site.constant(bias), site.residual, y, scratch,
     )  # fmt: skip
     sizes = (m, k, n, block, int(few), *limits(site.attributes["activation"]))
     return [Step(half_product, (*places, *sizes))] if m and n else []
@@ -79,7 +80,7 @@ def lower_half_pointwise(site: Site) -> Sequence[Step]:
     """Rows are places."""
     w, y = site.inputs[1], site.outputs[0]
     assert w is not None and w.value is not None
-    return _product(site, w.value.reshape(len(w.value), -1), math.prod(y.type.shape[:3]))
+    return _product(site, w.value, math.prod(y.type.shape[:3]))
 
 
 def lower_half_fully_connected(site: Site) -> Sequence[Step]:

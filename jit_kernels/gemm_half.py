@@ -8,104 +8,118 @@ order of additions is that of `gemm`.
 
 from __future__ import annotations
 
-from .gemm import PANEL, ROWS, SPLIT, multiply_f32
+from .gemm import (
+    HEIGHTS,
+    PANEL,
+    SPLIT,
+    STREAMED,
+    THIN_HEIGHTS,
+    bounded,
+    height_for,
+    multiply_spaced,
+)
 from .half import widen_halves
 from .kernel import F64, I64, inlined
-from .simd import Tile, Value, Vectors, tile
-
-HEIGHTS = (1, 2, 4, 7, 10, 12, 13, 14) if ROWS == 14 else (1, 2, 4, 5, 6)
+from .simd import LANES, Tile, Value, Vectors, tile
 
 
 def _store(
-    v: Vectors, out: list[list[Value]], c: Value, ldc: Value, columns: Value, ends: list[Value]
+    v: Vectors, acc: list[Value], vectors: int, c: Value, ldc: Value, columns: Value
 ) -> None:
-    """Clamp, round and store rows of vectors; where fewer `columns` than they hold are wanted, only these."""
-    halves = [[v.narrow_half(v.clamp(x, *ends)) for x in vectors] for vectors in out]
-    whole = v.b.icmp_signed(">=", columns, v.const(len(out[0]) * v.lanes))
+    """Round and store rows of vectors; where fewer `columns` than they hold are wanted, only these."""
+    flat = [v.narrow_half(x) for x in acc]
+    halves = [flat[r : r + vectors] for r in range(0, len(flat), vectors)]
+    whole = v.b.icmp_signed(">=", columns, v.const(vectors * v.lanes))
     with v.b.if_else(whole) as (all_of_them, some):
         with all_of_them:
-            for r, vectors in enumerate(halves):
-                row = v.pointer(c, v.mul(ldc, 2 * r))
-                for j, x in enumerate(vectors):
-                    v.store(x, row, 2 * v.lanes * j)
+            for r, row in enumerate(halves):
+                line = v.pointer(c, v.mul(ldc, 2 * r))
+                for j, x in enumerate(row):
+                    v.store(x, line, 2 * v.lanes * j)
         with some:
-            for r, vectors in enumerate(halves):
-                v.store_halves(columns, vectors, v.add(c, v.mul(ldc, 2 * r)))
+            for r, row in enumerate(halves):
+                v.store_halves(columns, row, v.add(c, v.mul(ldc, 2 * r)))
 
 
 def _plus(
-    v: Vectors, acc: list[list[Value]], plus: Value, ldc: Value, columns: Value
-) -> list[list[Value]]:
-    """Add rows of halves at `plus`, spaced like C, unless that is the null address."""
-    flat, width = [x for vectors in acc for x in vectors], len(acc[0])
+    v: Vectors, acc: list[Value], vectors: int, plus: Value, at: Value, ldc: Value, columns: Value
+) -> list[Value]:
+    """Add rows of halves, `at` bytes behind `plus` and spaced like C, unless `plus` is the null address."""
 
     def add(_: Value, *sums: Value) -> list[Value]:
         new = []
         for i, x in enumerate(sums):
-            row, j = divmod(i, width)
-            line = v.add(plus, v.mul(ldc, 2 * row))
+            row, j = divmod(i, vectors)
+            line = v.add(plus, at, v.mul(ldc, 2 * row))
             some = v.b.sub(columns, v.const(j * v.lanes))
             more = v.load_halves(some, line, 2 * v.lanes * j)
             new.append(v.b.fadd(x, v.widen_half(more)))
         return new
 
-    there = v.b.zext(v.b.icmp_unsigned("!=", plus, v.const(0)), plus.type)
-    new = v.carry(there, flat, add)
-    return [new[width * r : width * (r + 1)] for r in range(len(acc))]
+    there = v.b.icmp_unsigned("!=", plus, v.const(0))
+    return list(v.carry(v.b.zext(there, v.element("s64")), acc, add))
 
 
-def half_tile(rows: int, vectors: int) -> Tile:
-    """Return the tile of some rows and a panel, or the first vector of its columns."""
+def half_tile(height: int, vectors: int) -> Tile:
+    """Return the tile of some rows and some vectors of columns."""
 
-    @tile(f"half_gemm_{rows}x{vectors}")
+    @tile(f"half_gemm_{height}x{vectors}")
     def gemm(
-        v: Vectors, a: I64, lda: I64, b: I64, k: I64, bias: I64, plus: I64, c: I64, ldc: I64,
-        columns: I64, low: F64, high: F64,
+        v: Vectors, rows: I64, a: I64, lda: I64, k: I64, b: I64, bias: I64, plus: I64, c: I64, ldc: I64,
+        columns: I64, ahead: I64, pace: I64, low: F64, high: F64,
     ) -> None:  # fmt: skip
-        """C = clamp(A B + bias + R), A in float32."""
+        """C[rows, columns] = clamp(A B + bias + R), A in float32, as `gemm.f32_tile` goes about it."""
         starts = [v.load("f32", bias, 4 * v.lanes * j) for j in range(vectors)]
-        lines = [v.pointer(a, v.mul(lda, 4 * r)) for r in range(rows)]
-        acc = multiply_f32(v, lines, v.pointer(b), k, starts * rows, 2 * v.lanes)
-        out = [acc[vectors * r : vectors * (r + 1)] for r in range(rows)]
-        out = _plus(v, out, plus, ldc, columns)
-        _store(v, out, c, ldc, columns, [v.splat(v.narrow(x, "f32")) for x in (low, high)])
+        hurried = v.b.icmp_unsigned("!=", pace, v.const(0))
+        last, spacing = v.b.sub(rows, v.const(height)), v.mul(lda, 4)
+        second = v.mul(spacing, (height + 1) // 2)
+
+        def one(t: Value) -> list[Value]:
+            first = v.mul(t, height)
+            first = v.b.select(v.b.icmp_signed("<", first, last), first, last)
+            at, here = v.mul(v.mul(first, ldc), 2), v.add(a, v.mul(first, spacing))
+            given = ([here, v.add(here, second)], spacing, b, k, starts * height, vectors)
+            soon = (v.add(ahead, v.mul(v.mul(t, k), pace)), pace)
+            acc = v.either(
+                hurried,
+                lambda: multiply_spaced(v, *given, soon),
+                lambda: multiply_spaced(v, *given, None),
+            )
+            acc = _plus(v, acc, vectors, plus, at, ldc, columns)
+            _store(v, bounded(v, acc, low, high), vectors, v.add(c, at), ldc, columns)
+            return []
+
+        v.carry(v.b.sdiv(v.add(rows, height - 1), v.const(height)), [], one)
 
     return gemm
 
 
-TILES = {(rows, vectors): half_tile(rows, vectors) for rows in HEIGHTS for vectors in (1, 2)}
+TILES = {(rows, 2): half_tile(rows, 2) for rows in HEIGHTS}
+TILES |= {(rows, 1): half_tile(rows, 1) for rows in THIN_HEIGHTS}
 
 
 @tile("half_tiles", inline=True)
 def half_tiles(
-    v: Vectors, rows: I64, a: I64, lda: I64, b: I64, k: I64, bias: I64, plus: I64, c: I64, ldc: I64,
-    columns: I64, low: F64, high: F64,
+    v: Vectors, height: I64, vectors: I64, rows: I64, a: I64, lda: I64, k: I64, b: I64, bias: I64, plus: I64,
+    c: I64, ldc: I64, columns: I64, ahead: I64, pace: I64, low: F64, high: F64,
 ) -> None:  # fmt: skip
-    """Call the tile of that many rows, and of as many vectors as the columns take."""
+    """Call the tile of some height and vectors."""
+    given = (rows, a, lda, k, b, bias, plus, c, ldc, columns, ahead, pace, low, high)
     done = v.b.append_basic_block("done")
-    both = v.b.icmp_signed(">", columns, v.const(v.lanes))
-    which = v.b.switch(v.add(v.mul(rows, 2), v.b.zext(both, v.element("s64"))), done)
-    for (height, vectors), each in TILES.items():
+    which = v.b.switch(v.add(v.mul(height, 2), vectors), done)
+    for (tall, wide), each in TILES.items():
         block = v.b.append_basic_block("tile")
-        which.add_case(v.const(2 * height + vectors - 1), block)
+        which.add_case(v.const(2 * tall + wide), block)
         with v.b.goto_block(block):
-            v.run(each, a, lda, b, k, bias, plus, c, ldc, columns, low, high)
+            v.run(each, *given)
             v.b.branch(done)
     v.b.position_at_end(done)
 
 
 @inlined
-def height_for(rows):  # type: ignore[no-untyped-def]
-    """Return the height of the tiles that share out `rows` evenly; the last ones may overlap."""
-    count = (rows + HEIGHTS[-1] - 1) // HEIGHTS[-1]
-    even = (rows + count - 1) // count
-    best = 1
-    for height in HEIGHTS:
-        if height <= rows:
-            best = height
-        if height >= even:
-            break
-    return best
+def spaced(k):  # type: ignore[no-untyped-def]
+    """Return how many elements apart widened rows lie: not where they meet in one set of a first-level cache."""
+    return k + 16 if k % 512 == 0 else k
 
 
 @inlined
@@ -114,19 +128,24 @@ def half_block(x, rows, a, b, k, n, first, last, bias, plus, c, ldc, low, high):
 
     They are widened to `a` before.
     """
-    widen_halves(x, a, rows * k)
-    height = height_for(rows)
-    tiles = (rows + height - 1) // height
+    lda = spaced(k)
+    if lda == k:
+        widen_halves(x, a, rows * k)
+    else:
+        for i in range(rows):
+            widen_halves(x + 2 * i * k, a + 4 * i * lda, k)
+    size = k * PANEL * 4
+    wide, thin = height_for(rows, HEIGHTS), height_for(rows, THIN_HEIGHTS)
+    # While a panel is used the next one comes, a part of it with each tile.
+    pace = PANEL * 4 // ((rows + wide - 1) // wide) if n * k * 4 >= STREAMED else 0
     for p in range(first, last):
-        column = p * PANEL
-        columns = min(PANEL, n - column)
-        for t in range(tiles):
-            i = (rows - height) * t // max(tiles - 1, 1)
-            at = (i * ldc + column) * 2
-            half_tiles(
-                height, a + i * k * 4, k, b + column * k * 4, k, bias + column * 4,
-                plus + at if plus else 0, c + at, ldc, columns, low, high,
-            )  # fmt: skip
+        columns, at = min(PANEL, n - p * PANEL), p * PANEL * 2
+        height, vectors = (thin, 1) if columns <= LANES else (wide, 2)
+        w, r = b + p * size, plus + at if plus else 0
+        half_tiles(
+            height, vectors, rows, a, lda, k, w, bias + 2 * at, r, c + at, ldc, columns,
+            w + size, pace if p + 1 < last else 0, low, high,
+        )  # fmt: skip
 
 
 @tile("half_row")
@@ -157,8 +176,8 @@ def half_row(
     totals = acc[:2]
     for part in range(1, SPLIT):
         totals = [v.b.fadd(x, acc[2 * part + j]) for j, x in enumerate(totals)]
-    out = _plus(v, [totals], plus, v.const(0), columns)
-    _store(v, out, c, v.const(0), columns, [v.splat(v.narrow(x, "f32")) for x in (low, high)])
+    out = bounded(v, _plus(v, totals, 2, plus, v.const(0), v.const(0), columns), low, high)
+    _store(v, out, 2, c, v.const(0), columns)
 
 
 @inlined

@@ -214,7 +214,7 @@ def test_products_in_float32(tmp_path, isa):
     halves = b.astype(np.float16).astype(np.float32)
     c = np.full((rows, 9), 77, np.float16)
     *_, got = call(
-        tmp_path, half_tile(rows, 2), a, k, halves, k, bias, 0, c, 9, columns, -1.0, np.inf,
+        tmp_path, half_tile(rows, 2), rows, a, k, k, halves, bias, 0, c, 9, columns, 0, 0, -1.0, np.inf,
         isa=isa,
     )  # fmt: skip
     exact = a.astype(np.float64) @ halves.astype(np.float64) + bias
