@@ -175,8 +175,12 @@ def excerpt(kept: Mapping[str, Any] | None = None) -> str:
         return "Nothing measured yet."
     networks = importlib.import_module("bench.networks")
     facts = kept["machine"]
-    where = f"On {facts['processor']}, {facts['cores']} cores ({facts['kernels']}). "
-    return f"{networks.summary(rows)}\n\n{where}All figures: [bench/RESULTS.md](bench/RESULTS.md)."
+    where = f"On {facts['processor']}, {facts['cores']} cores ({facts['kernels']})"
+    if max(row.get("load", 0) for row in rows) > facts["cores"]:
+        where += ", where other programs were running"
+    return (
+        f"{networks.summary(rows)}\n\n{where}. All figures: [bench/RESULTS.md](bench/RESULTS.md)."
+    )
 
 
 def publish() -> None:
