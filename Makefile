@@ -1,4 +1,4 @@
-# make demo | test | quick: each sets itself up in .venv on a fresh machine (python3 >= 3.11 and make).
+# make demo | test | quick | bench: each sets itself up in .venv on a fresh machine (python3 >= 3.11 and make).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test quick lint long clean
+.PHONY: demo test quick lint long bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,16 @@ quick: lint
 
 long: $(READY)
 	$(BIN)/python -m pytest -q -m long
+
+# Half an hour on a machine that has nothing else to do; writes bench/RESULTS.md and what README.md quotes of it.
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --no-deps pnnx
+	$(BIN)/python -m pip install --quiet --editable '.[peers,plots]'
+	$(BIN)/python -m bench.networks
+	$(BIN)/python -m bench.formats
+	$(BIN)/python -m bench.roofline
+	$(BIN)/python -m bench.startup --cold
+	$(BIN)/python -m bench.shortfalls
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

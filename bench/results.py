@@ -25,7 +25,7 @@ STORE = ROOT / "bench" / "results.json"
 PAGE = ROOT / "bench" / "RESULTS.md"
 Row = Mapping[str, Any]
 # By the name of the section: what shows its rows. In the order of the page.
-SECTIONS: Final = ("networks", "formats", "roofline", "startup")
+SECTIONS: Final = ("networks", "shortfalls", "formats", "roofline", "startup")
 # What a reader may want to know of the processor beyond the instruction set that the kernels use.
 NOTABLE = ("avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "avx_vnni", "asimddp", "i8mm")
 
@@ -100,13 +100,21 @@ def load(store: Path = STORE) -> dict[str, Any]:
     return found
 
 
-def keep(section: str, rows: Sequence[Row], key: Callable[[Row], Any], store: Path = STORE) -> None:
-    """Enter rows in place of those with the same key, and write the page anew."""
+def keep(
+    section: str,
+    rows: Sequence[Row],
+    key: Callable[[Row], Any],
+    store: Path = STORE,
+    *,
+    whole: bool = False,
+) -> None:
+    """Enter rows in place of those with the same key, or of the `whole` section, and write the page anew."""
     kept, here = load(store), machine()
     if kept["machine"].get("processor") != here["processor"]:
         kept = {"machine": {}, "sections": {}}
     kept["machine"] = here
-    table = {json.dumps(key(row)): row for row in kept["sections"].get(section, [])}
+    before = [] if whole else kept["sections"].get(section, [])
+    table = {json.dumps(key(row)): row for row in before}
     table |= {json.dumps(key(row)): _rounded(row) for row in rows}
     kept["sections"][section] = list(table.values())
     temporary = store.with_name(f".{store.name}.{os.getpid()}.tmp")
@@ -167,8 +175,12 @@ def excerpt(kept: Mapping[str, Any] | None = None) -> str:
         return "Nothing measured yet."
     networks = importlib.import_module("bench.networks")
     facts = kept["machine"]
-    where = f"On {facts['processor']}, {facts['cores']} cores ({facts['kernels']}). "
-    return f"{networks.summary(rows)}\n\n{where}All figures: [bench/RESULTS.md](bench/RESULTS.md)."
+    where = f"On {facts['processor']}, {facts['cores']} cores ({facts['kernels']})"
+    if max(row.get("load", 0) for row in rows) > facts["cores"]:
+        where += ", where other programs were running"
+    return (
+        f"{networks.summary(rows)}\n\n{where}. All figures: [bench/RESULTS.md](bench/RESULTS.md)."
+    )
 
 
 def publish() -> None:

@@ -167,7 +167,7 @@ class _Entrant:
         self, kind: type[Peer], files: Files, feeds: Mapping[str, Array], threads: int
     ) -> None:
         if not kind.available():
-            raise EngineError(f"not installed: pip install {kind.package}")
+            raise EngineError(f"not installed: {kind.installation()}")
         model = files.get(kind.reads)
         self.peer, self.arrays = kind(model, threads), model.arranged(feeds)
         self.results = model.named(self.fed())

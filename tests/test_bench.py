@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import litegold as lg
-from bench import formats, networks, results, startup
+from bench import formats, networks, results, shortfalls, startup
 from bench.quantized import quantized
 from litegold.conformance.check import check
 from litegold.formats import tflite
@@ -137,6 +137,19 @@ def test_formats_are_compared(monkeypatch, store):
     results.keep("formats", rows, formats.key, store)
     page = results.page(results.load(store))
     assert "| tiny | 1 |" in page and "asked for: at least 1.4" in page
+
+
+def test_what_falls_short_is_profiled(store):
+    graph = MODELS["resnet18"](size=32, classes=10)
+    lines = shortfalls.measure("resnet18", graph, runs=3)
+    assert round(sum(line["share"] for line in lines), 9) == 1
+    count = sum(shortfalls.products(node, graph.tensors) for node in graph.nodes)
+    assert sum(line["products"] for line in lines) == count > 30e6
+    row = {"model": "resnet18", "ratio": 1.5, "peer": "LiteRT", "lines": lines}
+    results.keep("shortfalls", [row], shortfalls.key, store)
+    assert "### resnet18: 1.50 of LiteRT's time" in results.page(results.load(store))
+    results.keep("shortfalls", [], shortfalls.key, store, whole=True)
+    assert "resnet18" not in results.page(results.load(store))
 
 
 def test_start_up_is_shown_with_what_is_asked_for(store):

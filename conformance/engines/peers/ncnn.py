@@ -26,7 +26,10 @@ NARROW = (
 
 @PEERS.of("ncnn")
 class NcnnPeer(Peer):
-    """ONNX files, converted by pnnx, in ncnn. Its tensors have no batch axis: only batches of one can be run."""
+    """ONNX files, converted by pnnx, in ncnn. Its tensors have no batch axis: only batches of one can be run.
+
+    pnnx is an executable in a package that asks for PyTorch, which the executable does not need.
+    """
 
     package = "ncnn"
     module = "ncnn"
@@ -37,6 +40,11 @@ class NcnnPeer(Peer):
     def available(cls) -> bool:
         """Return whether both ncnn and its converter are installed."""
         return super().available() and importlib.util.find_spec("pnnx") is not None
+
+    @classmethod
+    def installation(cls) -> str:
+        """Return the commands that install both."""
+        return f"pip install {cls.package}; pip install --no-deps pnnx"
 
     def __init__(self, model: ModelFile, threads: int) -> None:
         import ncnn
@@ -77,5 +85,5 @@ class NcnnPeer(Peer):
 def _pnnx() -> Path:
     spec = importlib.util.find_spec("pnnx")
     if spec is None or spec.origin is None:
-        raise EngineError("ncnn reads what pnnx converts, which is not installed: pip install pnnx")
+        raise EngineError(f"pnnx is not installed: {NcnnPeer.installation()}")
     return Path(spec.origin).with_name("pnnx")

@@ -91,6 +91,11 @@ class Peer(ABC):
         return importlib.util.find_spec(cls.module.partition(".")[0]) is not None
 
     @classmethod
+    def installation(cls) -> str:
+        """Return the command that installs it."""
+        return f"pip install {cls.package}"
+
+    @classmethod
     def version(cls) -> str:
         """Return the installed version."""
         return importlib.metadata.version(cls.package)
