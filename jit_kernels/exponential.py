@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .kernel import inlined
-from .simd import Value, Vectors
+from .simd_base import Value
+
+if TYPE_CHECKING:  # simd.py has functions that take constants from here
+    from .simd import Vectors
 
 LOG2_E = np.float32(1.44269504)
 # ln 2 in two parts: times a whole number below 2**14, the first is exact.

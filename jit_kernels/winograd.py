@@ -1,8 +1,9 @@
 """float32 convolution 3x3 of stride 1 by Winograd's F(2,3), F(4,3) or F(6,3).
 
-Blocks of patches go through three stages that stay near the second-level cache: the input transform, a product of
-matrices for each of the t x t planes, the output transform with bias, residual and activation. Planes are laid out
-[plane][vector of channels][patch][lane], so that rows of a product lie one vector apart, whatever the shapes.
+A block of patches is transformed into t x t planes that stay in the second-level cache. Then, for one panel of filters
+after the other, the planes are multiplied with its weights, which stream by, and the products transformed into outputs,
+with bias, residual and activation. Planes are laid out [plane][vector of channels][patch][lane], so that rows of a
+product lie one vector apart, whatever the shapes.
 
 A result that is not finite is computed again as a plain sum: transforms mix a patch, so an infinity or a NaN in one
 place of it would reach outputs that do not depend on that place, and so would an overflow (docs/adr/0008).
@@ -93,18 +94,22 @@ def plane_product(product: Tile) -> Inlined:
     """Return the stage that multiplies planes by a tile, up to ROWS patches a time, four bytes of each a round."""
 
     @inlined
-    def multiply(planes, u, products, count, vectors, first, last, s):  # type: ignore[no-untyped-def]
-        """Multiply each plane of `count` patches with the panels first .. last - 1 of its weights."""
-        panels, step = (s[FILTERS] + PANEL - 1) // PANEL, s[BLOCK] * LINE
+    def multiply(planes, u, products, count, vectors, p, fresh, s):  # type: ignore[no-untyped-def]
+        """Multiply each plane of `count` patches with panel p of its weights.
+
+        Weights that are `fresh`, met the first time, are fetched a panel ahead: they come from far, at the same
+        time as the panel before is used.
+        """
+        step, size = s[BLOCK] * LINE, vectors * LANES * PANEL * 4
         groups = (count + ROWS - 1) // ROWS  # of about the same number of rows each
+        b = u + p * (s[M] + 2) * (s[M] + 2) * size
         for k in range((s[M] + 2) * (s[M] + 2)):
-            for p in range(first, last):
-                b = u + (k * panels + p) * vectors * LANES * PANEL * 4
-                c = products + k * s[PRODUCTS] + 2 * p * step
-                for j in range(groups):
-                    i, stop = share(count, j, groups)
-                    a = planes + k * s[PLANE] + i * LINE
-                    product(stop - i, a, step, vectors, b, c + i * LINE)
+            for j in range(groups):
+                i, stop = share(count, j, groups)
+                soon = b + size + 64 * j if fresh and j < 2 else b
+                a, c = planes + k * s[PLANE] + i * LINE, products + k * s[PRODUCTS] + i * LINE
+                product(stop - i, a, step, vectors, b, soon, c)
+            b += size
 
     return multiply
 
@@ -131,27 +136,36 @@ def plain_outputs(x, w, bias, r, y, y0, x0, rows, columns, first, last, s, low, 
 
 
 @inlined
-def transform_outputs(base, products, bias, r, y, wrong, rows, columns, begin, used, s, low, high):  # type: ignore[no-untyped-def]
-    """Make the outputs of one patch, `used` vectors of filters from byte `begin` on; `y` and `r` are its first."""
-    m, n = s[M], s[FILTERS]
-    row, pixel, step = s[OUT_WIDTH] * s[PITCH] * 4, s[PITCH] * 4, s[BLOCK] * LINE
+def finish_patch(x, w, base, products, bias, r, y, y0, x0, p, s, low, high):  # type: ignore[no-untyped-def]
+    """Make the outputs of a patch for the filters of panel p; `y` and `r` are its first."""
+    m, n, first = s[M], s[FILTERS], p * PANEL
+    row, pixel, step, wrong = s[OUT_WIDTH] * n * 4, n * 4, s[BLOCK] * LINE, base + s[WRONG]
+    rows, columns = min(m, s[OUT_HEIGHT] - y0), min(m, s[OUT_WIDTH] - x0)
+    used = min(2, (n - first + LANES - 1) // LANES)  # vectors
+    begin, size = first * 4, used * LINE
     if rows == m and columns == m and n % LANES == 0:
         more = r + begin if r != 0 else 0
         transform_output(
-            m, products, s[PRODUCTS], step, used, bias, more, row, pixel, y + begin, row, pixel,
-            wrong, low, high,
+            m, products, s[PRODUCTS], step, used, bias + begin, more, row, pixel,
+            y + begin, row, pixel, wrong, low, high,
         )  # fmt: skip
-        return
-    made, added, size = base + s[MADE], 0, used * LINE
-    count = min(n * 4 - begin, size) // 4
-    if r != 0:
-        added = base + s[ADDED]
-        copy_places(added, m * size, size, r + begin, row, pixel, rows, columns, count)
-    transform_output(
-        m, products, s[PRODUCTS], step, used, bias, added, m * size, size, made, m * size, size,
-        wrong, low, high,
-    )  # fmt: skip
-    copy_places(y + begin, row, pixel, made, m * size, size, rows, columns, count)
+    else:
+        made, added, count = base + s[MADE], 0, min(n - first, used * LANES)
+        if r != 0:
+            added = base + s[ADDED]
+            copy_places(added, m * size, size, r + begin, row, pixel, rows, columns, count)
+        transform_output(
+            m, products, s[PRODUCTS], step, used, bias + begin, added, m * size, size,
+            made, m * size, size, wrong, low, high,
+        )  # fmt: skip
+        copy_places(y + begin, row, pixel, made, m * size, size, rows, columns, count)
+    for k in range(used):
+        if word(wrong + k * 8) != 0:
+            o = first + k * LANES
+            plain_outputs(
+                x, w, bias, r, y, y0 - s[TOP], x0 - s[LEFT], rows, columns,
+                o, min(o + LANES, n), s, low, high,
+            )  # fmt: skip
 
 
 @kernel
@@ -162,60 +176,41 @@ def f32_winograd(
     """Y = clamp(conv(X, W) + bias + R), m x m outputs a patch; threads share the blocks, or else the panels."""
     n, size = s[FILTERS], s[HEIGHT] * s[WIDTH] * s[CHANNELS] * 4
     base = scratch + tid * s[TOTAL]
-    products, wrong = base + s[PLANE] * (s[M] + 2) * (s[M] + 2), base + s[WRONG]
+    products = base + s[PLANE] * (s[M] + 2) * (s[M] + 2)
     blocks, panels = (s[PATCHES] + s[BLOCK] - 1) // s[BLOCK], (n + PANEL - 1) // PANEL
     start, stop, first, last = 0, blocks, 0, panels
     if blocks >= threads:
         start, stop = share(blocks, tid, threads)
     else:
         first, last = share(panels, tid, threads)
-    begin = first * PANEL * 4
-    used = min(2 * last, (n + LANES - 1) // LANES) - 2 * first  # vectors of filters
     vectors = (s[CHANNELS] + LANES - 1) // LANES
-    for b in range(start, stop if used > 0 else start):
+    for b in range(start, stop if first < last else start):
         patch = b * s[BLOCK]
         count = min(s[BLOCK], s[PATCHES] - patch)
         transform_inputs(x, base, base + s[COPIED], patch, count, s)
-        multiply_planes(base, u, products, count, vectors, first, last, s)
-        for i in range(count):
-            image, y0, x0 = place_of(patch + i, s)
-            rows, columns = min(s[M], s[OUT_HEIGHT] - y0), min(s[M], s[OUT_WIDTH] - x0)
-            offset = ((image * s[OUT_HEIGHT] + y0) * s[OUT_WIDTH] + x0) * s[PITCH] * 4
-            to, more = y + offset, r + offset if r != 0 else 0
-            source = products + (2 * first * s[BLOCK] + i) * LINE
-            transform_outputs(
-                base,
-                source,
-                bias + begin,
-                more,
-                to,
-                wrong,
-                rows,
-                columns,
-                begin,
-                used,
-                s,
-                low,
-                high,
-            )
-            for k in range(used):
-                if word(wrong + k * 8) != 0:
-                    o = (2 * first + k) * LANES
-                    plain_outputs(
-                        x + image * size, w, bias, more, to, y0 - s[TOP], x0 - s[LEFT],
-                        rows, columns, o, min(o + LANES, n), s, low, high,
-                    )  # fmt: skip
+        for p in range(first, last):
+            multiply_planes(base, u, products, count, vectors, p, b == start, s)
+            for i in range(count):
+                image, y0, x0 = place_of(patch + i, s)
+                offset = ((image * s[OUT_HEIGHT] + y0) * s[OUT_WIDTH] + x0) * n * 4
+                more = r + offset if r != 0 else 0
+                finish_patch(
+                    x + image * size, w, base, products + i * LINE, bias, more, y + offset,
+                    y0, x0, p, s, low, high,
+                )  # fmt: skip
     return OK
 
 
 def pack_planes(m: int, w: Array) -> Array:
-    """Return G w G' of filters (O, 3, 3, C), rounded to float32: (t t, panels, C in whole vectors, PANEL)."""
+    """Return G w G' of filters (O, 3, 3, C), rounded to float32: (panels, t t, C in whole vectors, PANEL)."""
     made = F[m].weights(w)
     t, _, n, c = made.shape
     padded = np.zeros((t * t, -(-c // LANES) * LANES, -(-n // PANEL) * PANEL), np.float32)
     with np.errstate(over="ignore"):
         padded[:, :c, :n] = made.reshape(t * t, n, c).swapaxes(1, 2)
-    return np.ascontiguousarray(padded.reshape(t * t, padded.shape[1], -1, PANEL).swapaxes(1, 2))
+    return np.ascontiguousarray(
+        padded.reshape(t * t, padded.shape[1], -1, PANEL).transpose(2, 0, 1, 3)
+    )
 
 
 def sizes(m: int, site: Site, per_vector: int = LANES) -> Array:
@@ -225,14 +220,14 @@ def sizes(m: int, site: Site, per_vector: int = LANES) -> Array:
     (_, height, width, c), (images, out_height, out_width, n) = x.type.shape, y
     down, across = -(-out_height // m), -(-out_width // m)
     block = patches_of_a_block(m, c, n, images * down * across, site.threads)
-    vectors, columns, planes = -(-c // per_vector), -(-n // PANEL) * 2, (m + 2) ** 2
+    vectors, planes = -(-c // per_vector), (m + 2) ** 2
     # The 64 bytes keep planes from meeting in the same sets of the cache.
-    plane, products = vectors * block * LINE + 64, columns * block * LINE + 64
+    plane, products = vectors * block * LINE + 64, 2 * block * LINE + 64
     copied = planes * (plane + products)
     made = copied + planes * vectors * LINE
-    added = made + m * m * columns * LINE
-    wrong = added + m * m * columns * LINE
-    total = -(-(wrong + columns * 8) // 64) * 64
+    added = made + m * m * 2 * LINE
+    wrong = added + m * m * 2 * LINE
+    total = wrong + 64
     words = (height, width, c, pad[0], pad[2], out_height, out_width, n, m, down, across)
     places = (plane, products, copied, made, added, wrong, total, site.pitch or n)
     return np.array([*words, images * down * across, block, *places], np.int64)
@@ -272,7 +267,7 @@ def takes(site: Site) -> bool:
 def _chosen(m: int, site: Site) -> bool:
     x, y = site.inputs[0], site.outputs[0].type.shape
     assert x is not None
-    return takes(site) and choice(x.type.shape[3], y, site.threads) == m
+    return takes(site) and choice(x.type.shape[3], y) == m
 
 
 WINOGRAD = tuple(

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from .gemm import ROWS, multiply_f32
+from .gemm import ROWS, multiply_spaced
 from .kernel import F64, I64
 from .simd import Tile, Value, Vectors, tile
 from .winograd_transforms import F, Winograd
@@ -98,15 +98,19 @@ def product_tile(rows: int) -> Tile:
     """Return the tile that multiplies some patches with a panel of one plane."""
 
     @tile(f"winograd_product_{rows}")
-    def product(v: Vectors, a: I64, step: I64, vectors: I64, b: I64, c: I64) -> None:
+    def product(v: Vectors, a: I64, step: I64, vectors: I64, b: I64, soon: I64, c: I64) -> None:
         """Two vectors of sums a patch; the steps from one vector to the next are those of the planes."""
         line = 4 * v.lanes
 
+        half = line * ((rows + 1) // 2)
+
         def part(i: Value, *sums: Value) -> list[Value]:
-            here = v.pointer(a, v.mul(i, step))
-            lines = [v.pointer(here, line * r) for r in range(rows)]
-            panel = v.pointer(b, v.mul(i, 2 * line * v.lanes))
-            return multiply_f32(v, lines, panel, v.const(v.lanes), list(sums), 2 * v.lanes)
+            first = v.pointer(a, v.mul(i, step))
+            bases, at = [first, v.pointer(first, half)], v.mul(i, 2 * line * v.lanes)
+            ahead = v.pointer(soon, at), v.const(2 * line)
+            panel = v.pointer(b, at)
+            k = v.const(v.lanes)
+            return multiply_spaced(v, bases, v.const(line), panel, k, list(sums), 2, ahead)
 
         acc = v.carry(vectors, [v.full("f32", 0.0)] * (2 * rows), part)
         for j in range(2):
@@ -121,11 +125,13 @@ _PRODUCTS = {rows: product_tile(rows) for rows in range(1, ROWS + 1)}
 
 
 @tile("winograd_product", inline=True)
-def product(v: Vectors, rows: I64, a: I64, step: I64, vectors: I64, b: I64, c: I64) -> None:
-    """Multiply up to ROWS patches."""
+def product(
+    v: Vectors, rows: I64, a: I64, step: I64, vectors: I64, b: I64, soon: I64, c: I64
+) -> None:
+    """Multiply up to ROWS patches with the panel at `b`; the one at `soon` is brought near meanwhile."""
     for count, each in _PRODUCTS.items():
         with v.when(v.b.icmp_signed("==", rows, v.const(count))):
-            v.run(each, a, step, vectors, b, c)
+            v.run(each, a, step, vectors, b, soon, c)
 
 
 _IN = {m: input_tile(f) for m, f in F.items()}
