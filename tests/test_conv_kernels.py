@@ -143,6 +143,12 @@ def test_fully_connected_sizes(m, n):
     )
 
 
+def test_rows_that_would_crowd_are_copied():
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in ((29, 1024), (40, 1024)))
+    assert_right(Case(fully_connected, (x, w), {}, constant=frozenset((1,))))
+
+
 # Images, filters, kernel, groups, stride, dilation, padding: how rows of a product come to lie in lines of an image.
 LINES = {
     "two lines a tile": ((2, 9, 9, 5), 33, (3, 3), 1, (1, 1), (1, 1), (0, 0, 0, 0)),
