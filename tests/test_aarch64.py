@@ -68,7 +68,7 @@ def every_tile():
 TILES = every_tile()
 
 
-@pytest.mark.parametrize("isa", [NEON, ALL, MATRIX], ids=["neon", "armv8.2", "armv8.6"])
+@pytest.mark.parametrize("isa", [NEON, MATRIX], ids=["neon", "armv8.6"])
 @pytest.mark.parametrize("each", TILES, ids=lambda each: each.name)
 def test_every_tile_lowers_and_calls_no_library(each, isa):
     code = assembly([each], isa)
