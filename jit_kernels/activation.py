@@ -66,16 +66,16 @@ def f32_elu(x: F32, y: F32, count: I64, alpha: F64, tid: I64, threads: I64) -> I
 @tile("logistic_row")
 def logistic_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
     """1 / (1 + exp(-x))."""
-    _each(v, x, y, count, sigmoid_of)
+    each(v, x, y, count, sigmoid_of)
 
 
 @tile("tanh_row")
 def tanh_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
     """The hyperbolic tangent."""
-    _each(v, x, y, count, tanh_of)
+    each(v, x, y, count, tanh_of)
 
 
-def _each(
+def each(
     v: Vectors, x: Value, y: Value, count: Value, of: Callable[[Vectors, Value], Value]
 ) -> None:
     """Replace each element; those after the last whole vector by masks."""
