@@ -18,7 +18,7 @@ NEAR, LARGE = 1 << 19, 1 << 21
 # costs, which come from a far cache or memory. Measured on a Sapphire Rapids core (AVX-512, 48 KB and 2 MB of cache)
 # on layers whose weights differ, as those of a network do.
 INPUT, OUTPUT, BYTE = 1.1, 0.4, 9.0
-# F(6,3) errs three times as much as F(4,3): it must be worth it.
+# The bound of F(6,3) is three times that of F(4,3): it must be worth it.
 MARGIN = {6: 1.15}
 
 
