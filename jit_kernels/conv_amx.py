@@ -21,7 +21,7 @@ from .gemm_amx import (
     steps_of,
 )  # fmt: skip
 from .isa import tiles_permitted
-from .kernel import I64, OK, S64, kernel
+from .kernel import I64, OK, S64, kernel_for
 from .lowering import Operand, Site, Step
 from .strips import SLACK
 
@@ -34,7 +34,7 @@ rows_by_amx, windows_by_amx = (
 )
 
 
-@kernel
+@kernel_for(AMX)
 def amx_rows(
     config: I64, x: I64, w: I64, table: I64, y: I64, offsets: I64, scratch: I64, m: I64, n: I64,
     quads: I64, lda: I64, ldc: I64, rows: I64, room: I64, how: I64, copied: I64, flip: I64,
@@ -50,7 +50,7 @@ def amx_rows(
     return OK
 
 
-@kernel
+@kernel_for(AMX)
 def amx_windows(
     config: I64, x: I64, w: I64, table: I64, y: I64, offsets: I64, scratch: I64, g: S64, channel: I64,
     n: I64, pieces: I64, quads: I64, pitch: I64, ldc: I64, lines: I64, room: I64, how: I64,

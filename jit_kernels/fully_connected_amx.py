@@ -12,14 +12,14 @@ from .fully_connected_dot4 import lower_dot4_fully_connected, multipliers, small
 from .gemm_amx import SIDE, configure, real_block, release
 from .gemm_dot4 import unit_starts
 from .isa import tiles_permitted
-from .kernel import I64, OK, kernel
+from .kernel import I64, OK, kernel_for
 from .lowering import CPU, Lowering, Site, Step
 from .requant_tiles import real_table
 
 real_rows = product_of_rows(real_block)
 
 
-@kernel
+@kernel_for(AMX)
 def amx_fully_connected(
     config: I64, x: I64, w: I64, table: I64, y: I64, offsets: I64, scratch: I64, m: I64, n: I64,
     quads: I64, lda: I64, ldc: I64, rows: I64, room: I64, how: I64, copied: I64, flip: I64,

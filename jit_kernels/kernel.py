@@ -50,15 +50,17 @@ class Kernel:
     """A function that can be compiled to `int64 name(args, tid, threads)`.
 
     `function` must live in an importable module, under its own name: the compiler finds it there. `types`
-    are what T and R in its annotations stand for.
+    are what T and R in its annotations stand for. Where the processor lacks one of `needs` it cannot be compiled.
     """
 
     __name__: str
 
-    def __init__(self, function: Callable[..., int], *types: str) -> None:
+    def __init__(
+        self, function: Callable[..., int], *types: str, needs: frozenset[str] = frozenset()
+    ) -> None:
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
         self.function = function
-        self.types = types
+        self.types, self.needs = types, needs
         self.__name__ = "_".join([*types, function.__name__])
         names = list(inspect.signature(function).parameters)
         if names[-2:] != ["tid", "threads"]:
@@ -87,6 +89,11 @@ class Kernel:
 def kernel(function: Callable[..., int]) -> Kernel:
     """Declare a kernel; it is compiled when a plan first needs it, and kept on disk."""
     return Kernel(function)
+
+
+def kernel_for(needs: frozenset[str]) -> Callable[[Callable[..., int]], Kernel]:
+    """Declare a kernel that only some processors can run."""
+    return functools.partial(Kernel, needs=needs)
 
 
 Types = TypeVar("Types", str, tuple[str, str])
