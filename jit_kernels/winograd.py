@@ -139,7 +139,8 @@ def plain_outputs(x, w, bias, r, y, y0, x0, rows, columns, first, last, s, low, 
 def finish_patch(x, w, base, products, bias, r, y, y0, x0, p, s, low, high):  # type: ignore[no-untyped-def]
     """Make the outputs of a patch for the filters of panel p; `y` and `r` are its first."""
     m, n, first = s[M], s[FILTERS], p * PANEL
-    row, pixel, step, wrong = s[OUT_WIDTH] * n * 4, n * 4, s[BLOCK] * LINE, base + s[WRONG]
+    pixel, step, wrong = s[PITCH] * 4, s[BLOCK] * LINE, base + s[WRONG]
+    row = s[OUT_WIDTH] * pixel
     rows, columns = min(m, s[OUT_HEIGHT] - y0), min(m, s[OUT_WIDTH] - x0)
     used = min(2, (n - first + LANES - 1) // LANES)  # vectors
     begin, size = first * 4, used * LINE
@@ -192,7 +193,7 @@ def f32_winograd(
             multiply_planes(base, u, products, count, vectors, p, b == start, s)
             for i in range(count):
                 image, y0, x0 = place_of(patch + i, s)
-                offset = ((image * s[OUT_HEIGHT] + y0) * s[OUT_WIDTH] + x0) * n * 4
+                offset = ((image * s[OUT_HEIGHT] + y0) * s[OUT_WIDTH] + x0) * s[PITCH] * 4
                 more = r + offset if r != 0 else 0
                 finish_patch(
                     x + image * size, w, base, products + i * LINE, bias, more, y + offset,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import litegold as lg
+from litegold.conformance.check import check
 from litegold.conformance.engines.onnxruntime import OnnxRuntime
 from litegold.conformance.inputs import random_feeds
 from litegold.conformance.layers import judge_layers
@@ -176,6 +177,14 @@ def test_save_writes_what_onnxruntime_takes(engine, tmp_path):
     feeds = random_feeds(graph, 0)
     got = engine.run((tmp_path / "net.onnx").read_bytes(), feeds)
     assert np.argmax(got["probabilities"]) == np.argmax(interpret(graph, feeds)["probabilities"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2", "transformer4"])
+def test_the_plan_is_right_at_full_size(name):
+    """Where convolutions are large enough for every algorithm, and write beside each other."""
+    report = check(MODELS[name](), runs=1)
+    assert report.ok, [row for row in report.rows if not row.ok]
 
 
 def test_what_onnx_cannot_say_names_the_node():
