@@ -25,6 +25,7 @@ from .simd import Value, Vectors
 
 PART = 15  # bits of the lower part of a coefficient
 KEPT = 6  # of which this many count
+MOST_PLACES = 22  # so that a byte before them, and the sum, stay inside of 32 bits
 NUDGES = sorted(itertools.product(range(-3, 4), repeat=2), key=lambda p: abs(p[0]) + abs(p[1]))
 
 
@@ -54,8 +55,8 @@ def form_of(
     signs = (1, 1) if op.__name__ == "add" else (1, -1)
     unit = _scale(z)
     reals = [sign * _scale(t) / unit for sign, t in zip(signs, (x, y), strict=True)]
-    places = 2 * PART - math.frexp(max(map(abs, reals)))[1]
-    if not PART - KEPT < places < PART - KEPT + 30:
+    places = min(2 * PART - math.frexp(max(map(abs, reals)))[1], PART - KEPT + MOST_PLACES)
+    if places <= PART - KEPT:
         return None
     low, high = want.min(), want.max()
     inner = want > low, want < high
@@ -68,7 +69,10 @@ def form_of(
         below = (want.astype(np.int64) << places_kept) - t + (t < 0)
         least = int(below.max(where=inner[0], initial=-(2**40)))
         most = int(below.min(where=inner[1], initial=2**40)) + (1 << places_kept) - 1
-        if least <= most and max(abs(a), abs(b)) < 1 << 2 * PART:
+        # Nothing wraps, wherever the zero point of z may be.
+        room = 2**31 - (256 << places_kept) - max(map(abs, (least, most)))
+        fits = max(abs(a), abs(b)) < 1 << 2 * PART and int(np.abs(t).max()) < room
+        if least <= most and fits:
             constant = -sum(c * byte_code(t)[1] for c, t in zip((a, b), (x, y), strict=True))
             return Form(a, b, constant, (least + most) // 2, places_kept)
     return None
