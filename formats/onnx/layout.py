@@ -9,46 +9,14 @@ node that needs its axes as they are has its input reordered. Constants are reor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from ...ir import Array, TensorType
+from ...passes.cancel_transposes import Perm, Placement, composed, inverse
 from .table import OnnxRecord
-
-Perm = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a tensor is: axis i is axis `perm[i]` of the file's tensor `name`; without `perm`, they are the same.
-
-    Of a matrix that is a flattened tensor, column j is column `columns[j]`.
-    """
-
-    name: str
-    perm: Perm | None = None
-    columns: Array | None = None
-
-
-def composed(first: Perm | None, then: Perm) -> Perm | None:
-    """Return the order of axes after two transpositions; None where it is the original one.
-
-    >>> composed((0, 2, 3, 1), (0, 3, 1, 2)) is None
-    True
-    """
-    perm = then if first is None else tuple(first[a] for a in then)
-    return None if perm == tuple(range(len(perm))) else perm
-
-
-def inverse(perm: Perm) -> Perm:
-    """Return the transposition that undoes `perm`.
-
-    >>> inverse((0, 2, 3, 1))
-    (0, 3, 1, 2)
-    """
-    return tuple(int(a) for a in np.argsort(perm))
 
 
 class Layout:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...ir import Array, Graph, Node, TensorType, UnsupportedError, ValueNeededError
-from .layout import Layout, Perm, Placement, inverse, needed
+from ...passes.cancel_transposes import Perm, Placement, inverse
+from .layout import Layout, needed
 from .table import NHWC, OnnxSite
 from .writer import model_bytes, site_of
 
