@@ -69,6 +69,11 @@ def _rows(x: Array, axes: Array) -> Array:
     return reduction_rows(x, reduced_axes(x.ndim, axes))
 
 
+def _wide_rows(x: Array, axes: Array) -> Array:
+    """Return the rows in float64, integers in 64 bits."""
+    return _rows(x, axes).astype(np.float64 if x.dtype.kind == "f" else np.int64)
+
+
 def _exact_sum(rows: Array) -> Array:
     """Sum the rows of floats in float64; integers wrap in 64 bits."""
     wide = np.float64 if rows.dtype.kind == "f" else np.int64
@@ -239,10 +244,8 @@ def reduce_sum_square(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     >>> reduce_sum_square(np.array([[1, 2], [-3, 0]], "f"), np.array([1], "i4")).tolist()
     [5.0, 9.0]
     """
-    rows = _rows(x, axes)
-    wide = rows.astype(np.float64 if x.dtype.kind == "f" else np.int64)
     with np.errstate(over="ignore"):
-        return _shaped(_exact_sum(wide * wide), x, axes, keep_dims)
+        return _shaped(_exact_sum(np.square(_wide_rows(x, axes))), x, axes, keep_dims)
 
 
 @op(infer=_infer_reduce, dtypes=("f32", "s32", "s64"), static=("axes",))
@@ -256,9 +259,7 @@ def reduce_sum_abs(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     >>> reduce_sum_abs(np.array([[1, 2], [-3, 0]], "f"), np.array([1], "i4")).tolist()
     [3.0, 3.0]
     """
-    rows = _rows(x, axes)
-    wide = rows.astype(np.float64 if x.dtype.kind == "f" else np.int64)
-    return _shaped(_exact_sum(np.abs(wide)), x, axes, keep_dims)
+    return _shaped(_exact_sum(np.abs(_wide_rows(x, axes))), x, axes, keep_dims)
 
 
 def _infer_reduce_bool(x: TensorType, axes: TensorType, *, keep_dims: bool = False) -> TensorType:

@@ -183,7 +183,7 @@ def test_constants_that_double_end():
         helper.make_node("Concat", [f"t{i}", f"t{i}"], [f"t{i + 1}"], axis=0) for i in range(40)
     ]
     seed = numpy_helper.from_array(np.ones((1, 3), np.float32), "t0")
-    refused(small(*nodes, constants=[seed], outputs=("t40",)))
+    assert len(refused(small(*nodes, constants=[seed], outputs=("t40",)))) > 10
 
 
 def outside(location, *, offset=0, length=8):
