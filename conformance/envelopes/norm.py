@@ -76,9 +76,16 @@ def layer_norm_envelope(
     right.
     """
     wide, axes = x.astype(np.float64), tuple(range(axis % x.ndim, x.ndim))
-    n = int(np.prod([x.shape[a] for a in axes]))
     size = np.abs(np.asarray(scale, np.float64))
-    shift = 0.0 if bias is None else np.abs(np.asarray(bias, np.float64))
+    shift = np.zeros(1) if bias is None else np.abs(np.asarray(bias, np.float64))
+    return normalized_bound(wide, axes, size, shift, epsilon)
+
+
+def normalized_bound(
+    wide: F64, axes: tuple[int, ...], size: F64, shift: F64, epsilon: float
+) -> F64:
+    """Return that bound for rows along `axes`, scaled by what has the magnitude `size` and shifted by `shift`."""
+    n = int(np.prod([wide.shape[a] for a in axes]))
 
     def average(a: F64) -> F64:
         return np.asarray(a.mean(axes, keepdims=True))

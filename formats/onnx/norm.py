@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from ...ir import FormatError
-from ...refimpl.binary import add, mul
 from ...refimpl.norm import LEAST_NORM, l2_normalization, layer_norm, local_response_normalization
 from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
@@ -44,27 +40,6 @@ def write_layer_norm(site: OnnxSite) -> str:
     given = [name for name in site.inputs if name]
     axis, epsilon = site.attribute("axis"), float(site.attribute("epsilon"))
     return site.emit("LayerNormalization", *given, axis=axis, epsilon=epsilon)
-
-
-@ONNX.of("BatchNormalization")
-def batch_normalization_of(source: OnnxSource) -> str:
-    """A factor and a summand for each channel, found in float64 where all are constants."""
-    x, names = source.input(0), source.given[1:5]
-    training = source.attribute("training_mode", 0) or (
-        source.version < 7 and not source.attribute("is_test", 0)
-    )
-    source.require(not training and source.attribute("spatial", 1) == 1, "training")
-    epsilon, shape = source.attribute("epsilon", 1e-5), [1] * source.rank(x)
-    values = [source.value(n).astype(np.float64).reshape(-1) for n in names]
-    if len({v.shape for v in values}) != 1 or len(shape) < 2:
-        raise FormatError("scale, bias, mean and variance differ in size")
-    shape[1] = len(values[0])
-    with np.errstate(all="ignore"):
-        factor = values[0] / np.sqrt(values[3] + epsilon)
-        shift = values[1] - values[2] * factor
-    dtype = source.type(x).dtype
-    a, b = (source.constant(v.astype(dtype).reshape(shape)) for v in (factor, shift))
-    return source.add(add, source.add(mul, x, a), b)
 
 
 @ONNX.of("LayerNormalization")
