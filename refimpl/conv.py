@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ S32 = NDArray[np.int32]
 Pair = tuple[int, int]
 Pad = tuple[int, int, int, int]
 Slices = tuple[slice, slice]
+Sizes = tuple[int, ...]
 
 
 def window_count(
@@ -50,18 +52,20 @@ def _places(size: int, count: int, kernel: int, stride: int, pad: int, dilation:
 
 
 def taps(
-    size: Pair, count: Pair, kernel: Pair, stride: Pair, pad: Pad, dilation: Pair = (1, 1)
-) -> Iterator[tuple[Pair, Slices, Slices]]:
-    """Iterate over the places (p, q) of a window: which windows have an element there, and which it is.
+    size: Sizes, count: Sizes, kernel: Sizes, stride: Sizes, pad: Sizes, dilation: Sizes = ()
+) -> Iterator[tuple[Sizes, tuple[slice, ...], tuple[slice, ...]]]:
+    """Iterate over the places (p, q, ...) of a window: which windows have an element there, and which it is.
 
-    A padded place is no element, so that what is gathered never contains padding.
+    A padded place is no element, so that what is gathered never contains padding. `pad` is (before, after) by axis.
     """
-    columns = _places(size[1], count[1], kernel[1], stride[1], pad[2], dilation[1])
-    for p in _places(size[0], count[0], kernel[0], stride[0], pad[0], dilation[0]):
-        i, y = _overlap(size[0], count[0], stride[0], p * dilation[0] - pad[0])
-        for q in columns:
-            j, x = _overlap(size[1], count[1], stride[1], q * dilation[1] - pad[2])
-            yield (p, q), (i, j), (y, x)
+    step = dilation or (1,) * len(size)
+    axes = list(zip(size, count, kernel, stride, pad[::2], step, strict=True))
+    for place in itertools.product(*(_places(*axis) for axis in axes)):
+        found = [
+            _overlap(n, m, s, p * d - before)
+            for p, (n, m, _, s, before, d) in zip(place, axes, strict=True)
+        ]
+        yield place, tuple(f[0] for f in found), tuple(f[1] for f in found)
 
 
 def window_shape(
@@ -115,22 +119,39 @@ def _infer_conv2d(
     return x.like((x.shape[0], rows, columns, w.shape[0]))
 
 
+def by_tap(w: F64, groups: int) -> F64:
+    """Return filters (O, *K, D) as (*K, groups, 1, ..., D, O / groups), with a 1 for images and all axes but the last.
+
+    >>> by_tap(np.ones((6, 2, 3, 4)), 2).shape
+    (2, 3, 2, 1, 1, 4, 3)
+    """
+    o, *kernel, d = w.shape
+    axes = len(kernel)
+    order = (*range(2, axes + 2), 0, axes + 2, 1)
+    turned = w.reshape(groups, o // groups, *kernel, d).transpose(order)
+    return turned.reshape(*kernel, groups, *(1,) * axes, d, o // groups)
+
+
 @np.errstate(over="ignore", invalid="ignore")
 def conv2d_sums(
-    x: F64, w: F64, *, stride: Pair = (1, 1), pad: Pad = (0, 0, 0, 0), dilation: Pair = (1, 1)
+    x: F64, w: F64, *, stride: Sizes = (1, 1), pad: Sizes = (0, 0, 0, 0), dilation: Sizes = (1, 1)
 ) -> F64:
-    """Return the sums of products of `conv2d` in float64: exact for integers whose sums stay below 2**53."""
-    (n, h, width, c), (o, p, q, d) = x.shape, w.shape
-    rows = window_count(h, p, stride[0], dilation[0], *pad[:2])
-    columns = window_count(width, q, stride[1], dilation[1], *pad[2:])
+    """Return the sums of products of `conv2d` in float64: exact for integers whose sums stay below 2**53.
+
+    Over any number of axes of space, as in `conv`.
+    """
+    n, *size, c = x.shape
+    o, *kernel, d = w.shape
+    axes = zip(size, kernel, stride, dilation, pad[::2], pad[1::2], strict=True)
+    counts = tuple(window_count(*axis) for axis in axes)
     groups = c // d
-    # Groups go first, for a stack of matrix products: (groups, n, rows, columns, d) @ (groups, 1, 1, d, o).
-    x = np.moveaxis(x.reshape(n, h, width, groups, d), 3, 0)
-    filters = np.moveaxis(w.reshape(groups, o // groups, p, q, d), 1, 4)
-    y = np.zeros((groups, n, rows, columns, o // groups))
-    for tap, windows, elements in taps((h, width), (rows, columns), (p, q), stride, pad, dilation):
-        y[:, :, *windows] += x[:, :, *elements] @ filters[:, None, None, *tap]
-    return np.moveaxis(y, 0, 3).reshape(n, rows, columns, o)
+    # Groups go first, for a stack of matrix products: (groups, n, ..., d) @ (groups, 1, ..., d, o).
+    x = np.moveaxis(x.reshape(n, *size, groups, d), -2, 0)
+    filters = by_tap(w, groups)
+    y = np.zeros((groups, n, *counts, o // groups))
+    for tap, windows, elements in taps(tuple(size), counts, tuple(kernel), stride, pad, dilation):
+        y[:, :, *windows] += x[:, :, *elements] @ filters[tap]
+    return np.moveaxis(y, 0, -2).reshape(n, *counts, o)
 
 
 @op(infer=_infer_conv2d)
