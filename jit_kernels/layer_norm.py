@@ -1,4 +1,4 @@
-"""Layer normalization: three passes over a row, with four vectors of partial sums."""
+"""Layer normalization, and that by the root mean square: three passes over a row, with four vectors of partial sums."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..refimpl.norm import layer_norm
+from ..refimpl.norm import layer_norm, rms_norm
 from .kernel import F64, I64, OK, kernel, share
 from .lowering import Site, Step, lowers
 from .simd import Value, Vectors, tile
@@ -98,3 +98,49 @@ def lower_layer_norm(site: Site) -> list[Step]:
     sizes = (x.type.size // max(count, 1), count, 1 / max(count, 1))
     epsilon = float(np.float32(site.attributes["epsilon"]))
     return [Step(f32_layer_norm, (x, scale, bias, site.outputs[0], *sizes, epsilon))]
+
+
+@tile("f32_rms_norm_row")
+def divide_by_root(
+    v: Vectors, x: I64, scale: I64, y: I64, count: I64, inverse: F64, epsilon: F64
+) -> None:
+    """Mean square, and x / sqrt(mean square + epsilon) scale of one row."""
+    part, little = v.narrow(inverse, "f32"), v.narrow(epsilon, "f32")
+    square = v.b.fmul(summed(v, x, count, lambda a: v.b.fmul(a, a)), part)
+    square = v.b.fadd(square, little)
+    root = v.call("llvm.sqrt.f32", square.type, square)
+    factor = v.b.fdiv(v.element("f32")(1.0), root)
+
+    def write(at: Value, lanes: int) -> list[Value]:
+        a, s = (v.load("f32", p, at, lanes=lanes) for p in (x, scale))
+        v.store(v.b.fmul(v.b.fmul(a, v.splat(factor, lanes)), s), y, at)
+        return []
+
+    whole = v.b.sdiv(count, v.const(v.lanes))
+    v.carry(whole, [], lambda i: write(v.mul(i, 4 * v.lanes), v.lanes))
+    done = v.mul(whole, v.lanes)
+    v.carry(v.b.sub(count, done), [], lambda i: write(v.mul(v.add(done, i), 4), 1))
+
+
+@kernel
+def f32_rms_norm(
+    x: I64, scale: I64, y: I64, rows: I64, count: I64, inverse: F64, epsilon: F64,
+    tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Threads share the rows."""
+    start, stop = share(rows, tid, threads)
+    for row in range(start, stop):
+        at = row * count * 4
+        divide_by_root(x + at, scale, y + at, count, inverse, epsilon)
+    return OK
+
+
+@lowers((rms_norm, "f32"))
+def lower_rms_norm(site: Site) -> list[Step]:
+    """A row is all from the axis on."""
+    x, scale = site.inputs
+    assert x is not None
+    count = math.prod(x.type.shape[site.attributes["axis"] :])
+    sizes = (x.type.size // max(count, 1), count, 1 / max(count, 1))
+    epsilon = float(np.float32(site.attributes["epsilon"]))
+    return [Step(f32_rms_norm, (x, scale, site.outputs[0], *sizes, epsilon))]

@@ -122,7 +122,7 @@ def lower_fixed_l2(site: Site) -> list[Step]:
 
 @kernel
 def f32_lrn(
-    x: F32, y: F32, rows: I64, depth: I64, radius: I64, bias: F64, alpha: F64, beta: F64,
+    x: F32, y: F32, rows: I64, depth: I64, before: I64, reach: I64, bias: F64, alpha: F64, beta: F64,
     tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Energy and power in float64."""
@@ -131,7 +131,7 @@ def f32_lrn(
         at = row * depth
         for c in range(depth):
             energy = 0.0
-            for k in range(max(c - radius, 0), min(c + radius, depth)):
+            for k in range(max(c - before, 0), min(c + reach, depth)):
                 energy += np.float64(x[at + k]) * np.float64(x[at + k])
             y[at + c] = np.float32(x[at + c] * math.pow(bias + alpha * energy, -beta))
     return OK
@@ -143,4 +143,5 @@ def lower_lrn(site: Site) -> list[Step]:
     a = site.attributes
     reals = tuple(float(np.float32(a[name])) for name in ("bias", "alpha", "beta"))
     operands = (site.inputs[0], site.outputs[0])
-    return [Step(f32_lrn, (*operands, *_sizes(site), a["radius"], *reals))]
+    before, reach = a["radius"], a["radius"] if a["after"] < 0 else a["after"] + 1
+    return [Step(f32_lrn, (*operands, *_sizes(site), before, reach, *reals))]

@@ -44,35 +44,45 @@ def _infer_lrn(
     bias: float = 1.0,
     alpha: float = 1.0,
     beta: float = 0.5,
+    after: int = -1,
 ) -> TensorType:
-    require("C1", len(x.shape) == 4, f"x has {len(x.shape)} axes, not 4")
+    require("C1", len(x.shape) >= 1, "x is a scalar")
     require("C2", radius >= 0, f"radius {radius}")
+    require("C3", after >= -1, f"{after} channels after")
     return x.like(x.shape)
 
 
-def neighbours(channel: int, radius: int, channels: int) -> tuple[int, int]:
+def neighbours(channel: int, radius: int, after: int, channels: int) -> tuple[int, int]:
     """Return the [first, last) channel whose energy divides `channel`.
 
     TFLite leaves the farthest on the right out, which TensorFlow counts.
 
-    >>> neighbours(4, 2, 6)
-    (2, 6)
+    >>> neighbours(4, 2, -1, 6), neighbours(2, 2, 2, 6)
+    ((2, 6), (0, 5))
     """
-    return max(0, channel - radius), min(channels, channel + radius)
+    reach = radius if after < 0 else after + 1
+    return max(0, channel - radius), min(channels, channel + reach)
 
 
 @op(infer=_infer_lrn)
 def local_response_normalization(
-    x: F32, *, radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+    x: F32,
+    *,
+    radius: int = 5,
+    bias: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+    after: int = -1,
 ) -> F32:
     r"""Divide by the energy of neighbouring channels.
 
-    $y_c = x_c (bias + alpha \sum_{k=c-radius}^{c+radius-1} x_k^2)^{-beta}$
+    $y_c = x_c (bias + alpha \sum_{k=c-radius}^{c+after} x_k^2)^{-beta}$
 
-    Inputs: `x` (N, H, W, C).
-    Attributes: `radius`; `bias`, `alpha`, `beta`, rounded to float32.
-    Constraints: (C1) Four axes. (C2) `radius` is not negative.
-    The window is that of TFLite (reference_ops.h): it ends before c + radius.
+    Inputs: `x` (..., C).
+    Attributes: `radius`, the channels before; `after`, those behind, where -1 stands for radius - 1; `bias`, `alpha`,
+    `beta`, rounded to float32.
+    Constraints: (C1) `x` is no scalar. (C2) `radius` is not negative. (C3) `after` is -1 at least.
+    The window is by default that of TFLite (reference_ops.h): it ends before c + radius.
 
     >>> local_response_normalization(np.full((1, 1, 1, 2), 2, "f"), bias=0.0).ravel().round(3).tolist()
     [0.7070000171661377, 0.7070000171661377]
@@ -81,8 +91,8 @@ def local_response_normalization(
     bias, alpha, beta = (float(np.float32(v)) for v in (bias, alpha, beta))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
         energy = np.zeros_like(wide)
-        for c in range(x.shape[3]):
-            first, last = neighbours(c, radius, x.shape[3])
+        for c in range(x.shape[-1]):
+            first, last = neighbours(c, radius, after, x.shape[-1])
             energy[..., c] = np.sum(wide[..., first:last] ** 2, axis=-1)
         return (wide * (bias + alpha * energy) ** -beta).astype(x.dtype)
 
@@ -127,3 +137,36 @@ def layer_norm(
         variance = np.mean(centred**2, axes, keepdims=True) if x.size else centred
         y = centred / np.sqrt(variance + float(np.float32(epsilon))) * scale
         return np.asarray(y if bias is None else y + bias, x.dtype)
+
+
+def _infer_rms_norm(
+    x: TensorType, scale: TensorType, *, axis: int = -1, epsilon: float = 1e-5
+) -> TensorType:
+    rank = len(x.shape)
+    require("C1", -rank <= axis < rank, f"axis {axis} of x {x.shape}")
+    wanted = x.shape[axis:]
+    same = scale.shape == wanted and scale.dtype == x.dtype
+    require("C2", same, f"scale {scale} is not {wanted} of {x.format}")
+    require("C3", epsilon >= 0, f"epsilon {epsilon}")
+    return x.like(x.shape)
+
+
+@op(infer=_infer_rms_norm)
+def rms_norm(x: F32, scale: F32, *, axis: int = -1, epsilon: float = 1e-5) -> F32:
+    r"""Divide the elements from `axis` on by the root of their mean square, then scale them.
+
+    $y = x / \sqrt{m + \epsilon} \cdot scale$, with the mean $m$ of $x^2$ (Zhang, Sennrich, Root Mean Square Layer
+    Normalization, 2019).
+
+    Inputs: `x` of any shape; `scale` of the shape of `x` from `axis` on.
+    Attributes: `axis`, the first that is normalized; `epsilon`, rounded to float32.
+    Constraints: (C1) `axis` is one of `x`. (C2) `scale` is of that shape and of its type. (C3) `epsilon` is not
+    negative.
+
+    >>> rms_norm(np.float32([[3, 4], [0, 0]]), np.float32([1, 10]), epsilon=3.5).tolist()
+    [[0.75, 10.0], [0.0, 0.0]]
+    """
+    wide, axes = x.astype(np.float64), tuple(range(axis % x.ndim, x.ndim))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        square = np.mean(wide**2, axes, keepdims=True) if x.size else wide
+        return np.asarray(wide / np.sqrt(square + float(np.float32(epsilon))) * scale, x.dtype)

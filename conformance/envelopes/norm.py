@@ -12,6 +12,7 @@ from ...refimpl.norm import (
     layer_norm,
     local_response_normalization,
     neighbours,
+    rms_norm,
 )
 from ..tables import ENVELOPE
 from .reduce import LARGEST, SUBNORMAL, U, gamma
@@ -39,7 +40,13 @@ def l2_normalization_envelope(x: Array, *, activation: str = "none") -> F64:
 
 @ENVELOPE.of(local_response_normalization)
 def local_response_normalization_envelope(
-    x: Array, *, radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+    x: Array,
+    *,
+    radius: int = 5,
+    bias: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+    after: int = -1,
 ) -> F64:
     """Allow |y| (exp(beta log(1 / (1 - d))) - 1 + 10 u), and one subnormal.
 
@@ -50,11 +57,12 @@ def local_response_normalization_envelope(
     wide = x.astype(np.float64)
     bias, alpha, beta = (float(np.float32(v)) for v in (bias, alpha, beta))
     energy = np.zeros_like(wide)
-    for c in range(x.shape[3]):
-        first, last = neighbours(c, radius, x.shape[3])
+    channels = x.shape[-1]
+    for c in range(channels):
+        first, last = neighbours(c, radius, after, channels)
         energy[..., c] = np.sum(wide[..., first:last] ** 2, axis=-1)
     base = bias + alpha * energy
-    terms = min(2 * radius, x.shape[3]) + 2
+    terms = min(radius + max(radius, after + 1), channels) + 2
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         off = gamma(terms) * (abs(bias) + abs(alpha) * energy) / base
         relative = np.expm1(-abs(beta) * np.log1p(-off)) + (2 * POWER_ULPS + 2) * U
@@ -102,3 +110,22 @@ def normalized_bound(
         bound = off + gamma(6) * ((quotient * size + off) + shift) + SUBNORMAL * (1 + size)
     safe = (r < 1) & (n * most < LARGEST / 2) & np.isfinite(bound)
     return np.where(safe | ~np.isfinite(average(wide)), np.nan_to_num(bound), np.inf)
+
+
+@ENVELOPE.of(rms_norm)
+def rms_norm_envelope(x: Array, scale: Array, *, axis: int = -1, epsilon: float = 1e-5) -> F64:
+    """Allow (gamma(N + 7) + d) |y| and some subnormals.
+
+    The sum of N squares, their mean and the sum with epsilon are off by gamma(N + 3), which the root halves; the root,
+    a quotient, two products and the reference round. Squares that underflow change the mean by one subnormal at most,
+    which is d relative to mean + epsilon. Where squares overflow, or d is large, anything is right.
+    """
+    wide, axes = x.astype(np.float64), tuple(range(axis % x.ndim, x.ndim))
+    n = int(np.prod([x.shape[a] for a in axes]))
+    square = np.asarray(np.mean(wide**2, axes, keepdims=True))
+    total = square + float(np.float32(epsilon))
+    y = np.abs(wide / np.sqrt(total) * scale)
+    d = SUBNORMAL / total
+    bound = (gamma(n + 7) + d) * y + SUBNORMAL * (1 + np.abs(scale))
+    overflows = np.isfinite(square) & ((n * square > LARGEST / 2) | (d > 0.25) | (y > LARGEST / 2))
+    return np.where(overflows, np.inf, np.nan_to_num(bound, posinf=0.0))

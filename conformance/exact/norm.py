@@ -9,7 +9,12 @@ from typing import Any
 from mpmath import mp, mpf, workdps
 
 from ...ir import QuantParams, TensorType
-from ...refimpl.norm import l2_normalization, layer_norm, local_response_normalization
+from ...refimpl.norm import (
+    l2_normalization,
+    layer_norm,
+    local_response_normalization,
+    rms_norm,
+)
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 from .activation import activated
@@ -36,19 +41,26 @@ def exact_l2_normalization(x: Cells, *, activation: str = "none") -> Cells:
 
 @EXACT.of(local_response_normalization)
 def exact_local_response_normalization(
-    x: Cells, *, radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+    x: Cells,
+    *,
+    radius: int = 5,
+    bias: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+    after: int = -1,
 ) -> Cells:
-    """Take channel c - radius to c + radius - 1, as far as they are there."""
+    """Take channel c - radius to c + after, as far as they are there; -1 is radius - 1."""
     bias, alpha, beta = f32(bias), f32(alpha), f32(beta)
     y = Cells.full(x.shape, 0)
     with workdps(DIGITS):
-        for n, i, j, c in x.indices():
-            near = [x[n, i, j, k] for k in range(x.shape[3]) if c - radius <= k < c + radius]
+        after = radius - 1 if after == -1 else after
+        for *pixel, c in x.indices():
+            near = [x[*pixel, k] for k in range(x.shape[-1]) if c - radius <= k <= c + after]
             base = Fraction(bias) + Fraction(alpha) * sum(
                 (Fraction(v) ** 2 for v in near), Fraction(0)
             )
             real = mpf(base.numerator) / base.denominator
-            y[n, i, j, c] = mpf(x[n, i, j, c]) * mp.power(real, -mpf(beta))
+            y[*pixel, c] = mpf(x[*pixel, c]) * mp.power(real, -mpf(beta))
     return y
 
 
@@ -115,4 +127,19 @@ def exact_layer_norm(
                 d = (v - middle) * Fraction(scale.values[k])
                 real = mpf(d.numerator) / d.denominator / deviation
                 y.values[at + k] = real if bias is None else real + mpf(bias.values[k])
+    return y
+
+
+@EXACT.of(rms_norm)
+def exact_rms_norm(x: Cells, scale: Cells, *, axis: int = -1, epsilon: float = 1e-5) -> Cells:
+    """The mean square is a Fraction."""
+    count, y = math.prod(x.shape[axis:]), Cells(x.shape, list(x.values))
+    with workdps(DIGITS):
+        for at in range(0, len(x.values), max(count, 1)):
+            row = [Fraction(v) for v in x.values[at : at + count]]
+            total = sum((v * v for v in row), Fraction(0)) / count + Fraction(f32(epsilon))
+            root = mp.sqrt(mpf(total.numerator) / total.denominator)
+            for k, v in enumerate(row):
+                scaled = v * Fraction(scale.values[k])
+                y.values[at + k] = mpf(scaled.numerator) / scaled.denominator / root
     return y

@@ -6,7 +6,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ...ir import QuantParams
-from ...refimpl.norm import l2_normalization, layer_norm, local_response_normalization
+from ...refimpl.norm import (
+    l2_normalization,
+    layer_norm,
+    local_response_normalization,
+    rms_norm,
+)
 from ..case import Case
 from ..tables import CASES
 from .draw import floats, ints, quant_params, shapes
@@ -35,9 +40,11 @@ def l2_quantized_cases(draw: st.DrawFn, fmt: str) -> Case:
 
 @st.composite
 def lrn_cases(draw: st.DrawFn) -> Case:
-    """Windows of no channel, of some and beyond all."""
-    shape = draw(shapes(min_dims=4, max_elements=96))
+    """Windows of no channel, of some and beyond all, as long on either side or not."""
+    four = draw(st.sampled_from((True, True, True, False)))  # as TFLite has it
+    shape = draw(shapes(min_dims=4 if four else 1, max_elements=96))
     attributes = {
+        "after": -1 if four else draw(st.sampled_from((-1, 0, 2, 7))),
         "radius": draw(st.integers(0, 6)),
         "bias": draw(st.sampled_from((1.0, 2.0, 0.25))),
         "alpha": draw(st.sampled_from((1.0, 1e-4, 0.5, 0.0))),
@@ -71,3 +78,20 @@ def layer_norm_cases(draw: st.DrawFn) -> Case:
 
 
 CASES.of((layer_norm, "f32"))(layer_norm_cases())
+
+
+@st.composite
+def rms_norm_cases(draw: st.DrawFn) -> Case:
+    """One axis or several, rows of zeros among them."""
+    shape = draw(shapes(min_dims=1))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    x = draw(floats(shape)) * np.float32(draw(st.sampled_from((1.0, 1.0, 0.0, 1e-3))))
+    return Case(
+        rms_norm,
+        (x, draw(floats(shape[axis:]))),
+        {"axis": axis, "epsilon": draw(st.sampled_from((1e-5, 1e-3, 0.25)))},
+        constant=draw(st.sampled_from((frozenset[int](), frozenset({1})))),
+    )
+
+
+CASES.of((rms_norm, "f32"))(rms_norm_cases())

@@ -1,11 +1,10 @@
-"""Broken constraints of dense and recurrent layers, reductions and normalizations."""
+"""Broken constraints of dense and recurrent layers and reductions."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...refimpl.matmul import fully_connected, matmul
-from ...refimpl.norm import l2_normalization, layer_norm, local_response_normalization
 from ...refimpl.recurrent import lstm, svdf
 from ...refimpl.reduce import (
     arg_max,
@@ -43,21 +42,7 @@ breaks(
     C4={"y": f32(3, 4, 5)},
     C5={"x": f32(1, 1, 1, 1, 1, 3, 4)},
 )
-breaks(
-    layer_norm,
-    valid={"x": X, "scale": f32(3, 4), "bias": f32(3, 4), "axis": 1},
-    C1={"axis": 3},
-    C2={"bias": f32(4)},
-    C3={"epsilon": -1.0},
-)
 breaks(softmax, log_softmax, valid={"x": X}, C1={"x": f32()})
-breaks(l2_normalization, valid={"x": X}, C1={"x": f32()}, C2={"activation": "tanh"})
-breaks(
-    local_response_normalization,
-    valid={"x": f32(1, 2, 3, 4)},
-    C1={"x": X},
-    C2={"radius": -1},
-)
 breaks(
     *(mean, sum, reduce_max, reduce_min, reduce_prod, reduce_sum_abs, reduce_sum_square),
     valid={"x": X, "axes": s32([0, -1])},

@@ -1,9 +1,14 @@
-"""Normalisations, step by step: those of ONNX are defined otherwise."""
+"""Normalisations written step by step: most of those of ONNX are defined otherwise."""
 
 from __future__ import annotations
 
-from ...refimpl.norm import LEAST_NORM, l2_normalization, layer_norm, local_response_normalization
-from .source import ONNX, OnnxSource
+from ...refimpl.norm import (
+    LEAST_NORM,
+    l2_normalization,
+    layer_norm,
+    local_response_normalization,
+    rms_norm,
+)
 from .table import ONNX_WRITER, OnnxSite
 
 
@@ -18,16 +23,17 @@ def write_l2_normalization(site: OnnxSite) -> str:
 
 @ONNX_WRITER.of(local_response_normalization)
 def write_lrn(site: OnnxSite) -> str:
-    """Add up shifted squares: the window has an even number of channels, for which LRN has no word."""
-    x, radius, (*_, channels) = site.input(0), site.attribute("radius"), site.type().shape
+    """Add up shifted squares: LRN has no word for most windows."""
+    x, before, (*others, channels) = site.input(0), site.attribute("radius"), site.type().shape
+    after = site.attribute("after") if site.attribute("after") >= 0 else before - 1
     bias, alpha, beta = (site.constant(site.attribute(n), "f") for n in ("bias", "alpha", "beta"))
-    reach = min(radius, channels)
-    sides = [0, 0, 0, reach, 0, 0, 0, reach]
-    padded = site.emit("Pad", site.emit("Mul", x, x), site.whole(sides))
-    last = site.whole([-1])
+    before, after = min(before, channels), min(after, channels)
+    none = [0] * len(others)
+    sides = site.whole([*none, before, *none, max(after, 0)])
+    padded, last = site.emit("Pad", site.emit("Mul", x, x), sides), site.whole([-1])
     shifted = [
         site.emit("Slice", padded, site.whole([k]), site.whole([k + channels]), last)
-        for k in range(2 * reach)
+        for k in range(before + after + 1)
     ]
     energy = site.emit("Sum", *shifted) if shifted else site.constant(0, "f")
     base = site.emit("Add", bias, site.emit("Mul", alpha, energy))
@@ -42,14 +48,12 @@ def write_layer_norm(site: OnnxSite) -> str:
     return site.emit("LayerNormalization", *given, axis=axis, epsilon=epsilon)
 
 
-@ONNX.of("LayerNormalization")
-def layer_normalization_of(source: OnnxSource) -> str:
-    """Its axis counts from either side; mean and deviation are not to be had."""
-    x, axis, epsilon = (
-        source.input(0),
-        source.attribute("axis", -1),
-        source.attribute("epsilon", 1e-5),
-    )
-    return source.add(
-        layer_norm, x, source.input(1), source.optional(2), axis=axis, epsilon=epsilon
-    )
+@ONNX_WRITER.of(rms_norm)
+def write_rms_norm(site: OnnxSite) -> str:
+    """Divide by the root of the mean square, for operator sets before RMSNormalization."""
+    x, axis = site.input(0), site.attribute("axis")
+    axes = site.whole([*range(axis, 0)] if axis < 0 else [*range(axis, len(site.type().shape))])
+    square = site.emit("ReduceMean", site.emit("Mul", x, x), axes)
+    epsilon = site.constant(site.attribute("epsilon"), site.type().dtype)
+    root = site.emit("Sqrt", site.emit("Add", square, epsilon))
+    return site.emit("Mul", site.emit("Div", x, root), site.input(1))
