@@ -28,8 +28,9 @@ class Vectors(IntegerVectors, HalfVectors, GroupVectors, MathVectors):
     """Emits operations on vectors of `lanes` elements at the end of the function that is being written."""
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
-        """Return a b + c of float32 vectors, in one rounding where the processor has that."""
-        return self.call(f"llvm.fmuladd.v{a.type.count}f32", a.type, a, b, c)
+        """Return a b + c of float32 or float64 vectors, in one rounding where the processor has that."""
+        bits = 8 * self.bytes(a.type.element)
+        return self.call(f"llvm.fmuladd.v{a.type.count}f{bits}", a.type, a, b, c)
 
     def clamp(self, x: Value, low: Value, high: Value) -> Value:
         """Return min(max(x, low), high) of float32; a NaN stays one."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import Op
 from ..refimpl.unary import abs as abs_op
-from ..refimpl.unary import ceil, cos, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ..refimpl.unary import ceil, exp, floor, log, neg, rsqrt, sqrt, square
 from ..refimpl.unary import round as round_op
 from .exponential import exp32
 from .kernel import F32, I64, OK, S32, S64, Kernel, kernel, share
@@ -125,33 +125,6 @@ def f32_exp(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
     return OK
 
 
-@kernel
-def f32_log(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
-    """The C library's."""
-    start, stop = share(count, tid, threads)
-    for i in range(start, stop):
-        y[i] = math.log(x[i])
-    return OK
-
-
-@kernel
-def f32_sin(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
-    """The C library's."""
-    start, stop = share(count, tid, threads)
-    for i in range(start, stop):
-        y[i] = math.sin(x[i])
-    return OK
-
-
-@kernel
-def f32_cos(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
-    """The C library's."""
-    start, stop = share(count, tid, threads)
-    for i in range(start, stop):
-        y[i] = math.cos(x[i])
-    return OK
-
-
 KERNELS: dict[tuple[Op[..., Any], str], Kernel] = {
     (abs_op, "f32"): f32_abs,
     (abs_op, "s32"): s32_abs,
@@ -165,9 +138,6 @@ KERNELS: dict[tuple[Op[..., Any], str], Kernel] = {
     (sqrt, "f32"): f32_sqrt,
     (rsqrt, "f32"): f32_rsqrt,
     (exp, "f32"): f32_exp,
-    (log, "f32"): f32_log,
-    (sin, "f32"): f32_sin,
-    (cos, "f32"): f32_cos,
 }
 
 

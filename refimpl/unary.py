@@ -19,7 +19,7 @@ def same_type(x: TensorType, **attributes: Any) -> TensorType:
     return x.like(x.shape)
 
 
-def _rounded(function: Callable[[Any], Any], x: F32) -> F32:
+def rounded(function: Callable[[Any], Any], x: F32) -> F32:
     """Apply a float64 function; a pole gives an infinity, an argument outside of the domain NaN."""
     with np.errstate(all="ignore"):
         return np.asarray(function(np.asarray(x, np.float64)), x.dtype)
@@ -58,7 +58,7 @@ def cos(x: F32) -> F32:
     >>> cos(np.array([0.0], "f")).tolist()
     [1.0]
     """
-    return _rounded(np.cos, x)
+    return rounded(np.cos, x)
 
 
 @op(infer=same_type)
@@ -70,7 +70,7 @@ def exp(x: F32) -> F32:
     >>> exp(np.array([0.0, -np.inf, 1000.0], "f")).tolist()
     [1.0, 0.0, inf]
     """
-    return _rounded(np.exp, x)
+    return rounded(np.exp, x)
 
 
 @op(infer=same_type)
@@ -94,7 +94,7 @@ def log(x: F32) -> F32:
     >>> log(np.array([1.0, 0.0], "f")).tolist()
     [0.0, -inf]
     """
-    return _rounded(np.log, x)
+    return rounded(np.log, x)
 
 
 @op(infer=same_type)
@@ -118,7 +118,7 @@ def rsqrt(x: F32) -> F32:
     >>> rsqrt(np.array([0.25, 4], "f")).tolist()
     [2.0, 0.5]
     """
-    return _rounded(lambda wide: 1 / np.sqrt(wide), x)
+    return rounded(lambda wide: 1 / np.sqrt(wide), x)
 
 
 @op(infer=same_type)
@@ -130,7 +130,7 @@ def sin(x: F32) -> F32:
     >>> sin(np.array([0.0], "f")).tolist()
     [0.0]
     """
-    return _rounded(np.sin, x)
+    return rounded(np.sin, x)
 
 
 @op(infer=same_type)
@@ -142,7 +142,7 @@ def sqrt(x: F32) -> F32:
     >>> sqrt(np.array([0.25, 4], "f")).tolist()
     [0.5, 2.0]
     """
-    return _rounded(np.sqrt, x)
+    return rounded(np.sqrt, x)
 
 
 @op(infer=same_type)
@@ -154,7 +154,7 @@ def square(x: F32) -> F32:
     >>> square(np.array([-1.5, 2], "f")).tolist()
     [2.25, 4.0]
     """
-    return _rounded(np.square, x)
+    return rounded(np.square, x)
 
 
 @op(infer=same_type, dtypes=("f32", "s32", "s64"))

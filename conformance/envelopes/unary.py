@@ -21,12 +21,13 @@ LEAST = 2.0**-149  # the spacing of subnormal numbers
 OVERFLOW = 2.0**128
 
 
-def roundings(exact: ArrayLike, count: float) -> F64:
+def roundings(exact: ArrayLike, count: ArrayLike) -> F64:
     """Return the error of `count` relative roundings, and of rounding the expected value itself.
 
     |y| count UNIT, less than `count` units in the last place, plus half a unit for the expected value, which is
     rounded as well. Where the result is so near the overflow that an infinity is as good, anything is.
     """
+    count = np.asarray(count, np.float64)
     with np.errstate(all="ignore"):
         size = np.abs(np.asarray(exact, np.float64))
         half = np.nextafter(size.astype(np.float32), np.float32(np.inf)) - size.astype(np.float32)

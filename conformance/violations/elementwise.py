@@ -19,6 +19,7 @@ from ...refimpl.binary import (
     sub,
 )
 from ...refimpl.cast import cast, dequantize, quantize
+from ...refimpl.gate import celu
 from ...refimpl.logic import (
     equal,
     greater,
@@ -71,3 +72,4 @@ breaks(
 breaks(cast, valid={"x": f32(2), "to": "s32"}, C1={"to": "f8"})
 breaks(quantize, valid={"x": f32(2), "to": "s8"}, C1={"to": "s32"})
 breaks(dequantize, valid={"x": np.ones(2, np.int8)}, C1={"x": s32([1])})
+breaks(celu, valid={"x": f32(2), "alpha": 0.5}, C1={"alpha": 0.0})

@@ -20,7 +20,7 @@ from ...refimpl.activation import (
     relu_n1_to_1,
     tanh,
 )
-from ...refimpl.binary import add, maximum, minimum, mul
+from ...refimpl.binary import maximum, minimum
 from .source import ONNX, OnnxSource, same
 from .table import ONNX_WRITER, OnnxSite, alike
 
@@ -92,15 +92,6 @@ def gelu_of(source: OnnxSource) -> str:
 def hard_swish_of(source: OnnxSource) -> str:
     """X times a clamped x / 6 + 1 / 2, which is ours."""
     return source.add(hard_swish, source.input(0))
-
-
-@ONNX.of("HardSigmoid")
-def hard_sigmoid_of(source: OnnxSource) -> str:
-    """Alpha x + beta, between 0 and 1."""
-    x = source.input(0)
-    alpha, beta = source.attribute("alpha", 0.2), source.attribute("beta", 0.5)
-    line = source.add(add, source.add(mul, x, source.scalar(alpha, x)), source.scalar(beta, x))
-    return between(source, line, source.scalar(0, x), source.scalar(1, x))
 
 
 def between(source: OnnxSource, x: str, low: str | None, high: str | None) -> str:

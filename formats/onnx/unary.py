@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ...ir import Op
+from ...refimpl import trigonometry
 from ...refimpl import unary as ours
 from ...refimpl.binary import div
 from ...refimpl.logic import not_equal
 from .source import ONNX, OnnxSource, same
 from .table import ONNX_WRITER, OnnxSite, alike
-
-alike("Abs", ours.abs)
-alike("Ceil", ours.ceil)
-alike("Cos", ours.cos)
-alike("Erf", ours.erf)
-alike("Exp", ours.exp)
-alike("Floor", ours.floor)
-alike("Log", ours.log)
-alike("Neg", ours.neg)
-alike("Round", ours.round)
-alike("Sin", ours.sin)
-alike("Sqrt", ours.sqrt)
 
 
 @ONNX_WRITER.of(ours.rsqrt)
@@ -33,10 +25,17 @@ def write_square(site: OnnxSite) -> str:
     return site.emit("Mul", site.input(0), site.input(0))
 
 
-for _code, _op in {
+ALIKE: dict[str, Op[..., Any]] = {
     "Abs": ours.abs,
+    "Acos": trigonometry.acos,
+    "Acosh": trigonometry.acosh,
+    "Asin": trigonometry.asin,
+    "Asinh": trigonometry.asinh,
+    "Atan": trigonometry.atan,
+    "Atanh": trigonometry.atanh,
     "Ceil": ours.ceil,
     "Cos": ours.cos,
+    "Cosh": trigonometry.cosh,
     "Erf": ours.erf,
     "Exp": ours.exp,
     "Floor": ours.floor,
@@ -44,9 +43,13 @@ for _code, _op in {
     "Neg": ours.neg,
     "Round": ours.round,
     "Sin": ours.sin,
+    "Sinh": trigonometry.sinh,
     "Sqrt": ours.sqrt,
-}.items():
+    "Tan": trigonometry.tan,
+}
+for _code, _op in ALIKE.items():
     same(_code, _op)
+    alike(_code, _op)
 
 
 @ONNX.of("Reciprocal")
