@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CORPUS := $(VENV)/corpus
 # Numba and BLAS threads of the tests' processes would fight for the same two cores.
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
@@ -15,6 +16,11 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[test,demo]'
 	touch $@
 
+# The frozen node cases of ONNX, as data: the wheel is not installed. Without it the tests of the corpus are skipped.
+$(CORPUS): $(READY)
+	mkdir -p $(CORPUS)
+	-$(BIN)/python -m pip download --quiet --no-deps --only-binary :all: --dest $(CORPUS) onnx==1.22.0
+
 demo: $(READY)
 	$(BIN)/litegold demo
 
@@ -23,10 +29,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+test: lint $(CORPUS)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not long'
 
-quick: lint
+quick: lint $(CORPUS)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not long and not slow' tests
 
 long: $(READY)

@@ -30,19 +30,20 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Op, TensorType, format_of
+from ..ir import Array, Graph, Node, Op, TensorType, format_of, is_host
 from ..quant.rule import INT8
 from ..refimpl.binary import add, mul, sub
 from ..refimpl.conv import conv2d, conv2d_sums, depthwise_conv2d, depthwise_conv2d_sums
 from ..refimpl.matmul import fully_connected, fully_connected_sums, matmul, matmul_sums
 from ..refimpl.recurrent import lstm
-from ..runtime.interpreter import attributes_of, evaluate, infer, initial_states
+from ..runtime.interpreter import attributes_of, evaluate, interpret
 from .envelopes.matmul import UNIT
 from .judge import node_bounds
 
@@ -89,83 +90,94 @@ class Expectation:
         return Agreement(worst <= allowed, worst, allowed, reason)
 
 
-def expect(graph: Graph, feeds: Mapping[str, Array], *, probes: int = PROBES) -> Expectation:
+def expect(graph: Graph, feeds: Mapping[str, Any], *, probes: int = PROBES) -> Expectation:
     """Run the oracle once as it is and `probes` times disturbed; states are the initial ones."""
-    clean, scales = _clean_run(graph, feeds)
-    energy = {name: np.zeros(clean[name].shape) for name in graph.outputs}
+    scales: dict[Any, tuple[Array, ...]] = {}
+    clean = _run(graph, feeds, lambda run: scales.setdefault(run.key, _scales(graph, run)))
+    ends = [n for n in graph.outputs if not is_host(clean[n])]
+    energy = {name: np.zeros(clean[name].shape) for name in ends}
     rng = np.random.default_rng(probes)
     for _ in range(probes):
-        moved = _run(
-            graph,
-            feeds,
-            lambda node, want: _disturbed(rng, want, scales[node.outputs]),
-            lambda node, args: _with_moved_weights(rng, args) if node.op is lstm else args,
-        )
+        moved = _run(graph, feeds, lambda run: _moved(rng, run, scales.get(run.key)))
         for name, sum_of_squares in energy.items():
-            sum_of_squares += (moved[name].astype(np.float64) - clean[name]) ** 2
-    count = sum(clean[name].size for name in graph.outputs)
+            if moved[name].shape == sum_of_squares.shape:
+                sum_of_squares += (moved[name].astype(np.float64) - clean[name]) ** 2
+    count = sum(clean[name].size for name in ends)
     factor = math.sqrt(2 * math.log(2 * max(count, 1) / FALSE_ALARM) / CHI_SQUARE)
     allowed = {n: factor * math.sqrt(float(e.max(initial=0.0))) for n, e in energy.items()}
     # the last rounding of all is to be allowed for, even where no probe met it
-    allowed |= {n: max(a, 1.0) for n, a in allowed.items() if graph.tensors[n].quant is not None}
+    quantized = {n for n in ends if n in graph.tensors and graph.tensors[n].quant is not None}
+    allowed |= {n: max(a, 1.0) for n, a in allowed.items() if n in quantized}
     return Expectation({n: clean[n] for n in graph.outputs}, allowed)
 
 
+def run_bounds(node: Node, args: Sequence[Any]) -> tuple[tuple[Any, ...], list[Any]]:
+    """Return what a node that runs networks or works on host values gives, and how far each result may be off."""
+    names = [f"{i}" for i in range(len(args))]
+    inputs = tuple(n for n, a in zip(names, args, strict=True) if a is not None)
+    alone = replace(node, inputs=tuple(n if n in inputs else None for n in names))
+    graph = Graph((alone,), inputs, node.outputs, {})
+    found = expect(graph, {n: args[int(n)] for n in inputs})
+    return (
+        tuple(found.outputs[n] for n in node.outputs),
+        [found.allowed.get(n, 0.0) for n in node.outputs],
+    )
+
+
 Results = tuple[Array, ...]
-Arguments = list[Array | None]
+Arguments = Sequence[Array | None]
+
+
+@dataclass(frozen=True)
+class _NodeRun:
+    """One run of a node: `key` tells it from the other runs of a network."""
+
+    node: Node
+    types: tuple[TensorType | None, ...]
+    args: Arguments
+    results: Results
+    key: Any
 
 
 def _run(
-    graph: Graph,
-    feeds: Mapping[str, Array],
-    after: Callable[[Node, Results], Results],
-    before: Callable[[Node, Arguments], Arguments] = lambda node, args: args,
+    graph: Graph, feeds: Mapping[str, Any], visit: Callable[[_NodeRun], Any]
 ) -> dict[str, Array]:
-    """Run the references, each on what `before` makes of its arguments; its results are what `after` makes of them."""
-    values = {**graph.constants, **initial_states(graph), **feeds}
-    for node in graph.nodes:
-        args, types = _arguments(graph, node, values)
-        out = infer(node, types, graph.tensors)
-        want = evaluate(node, types, out, before(node, args))
-        values.update(zip(node.outputs, after(node, want), strict=True))
-    return values
+    """Run the references; where `visit` returns moved results, these go on instead."""
+    counts = Counter[tuple[str, ...]]()
+
+    def observe(node: Node, types: Any, args: Any, results: Any) -> Any:
+        if node.op.host:
+            return results
+        key = (node.outputs, counts[node.outputs])
+        counts[node.outputs] += 1
+        found = visit(_NodeRun(node, tuple(types), args, results, key))
+        return found.results if isinstance(found, _Moved) else results
+
+    return interpret(graph, feeds, observe=observe)
 
 
-def _arguments(
-    graph: Graph, node: Node, values: Mapping[str, Array]
-) -> tuple[Arguments, tuple[TensorType | None, ...]]:
-    args = [None if n is None else values[n] for n in node.inputs]
-    declared = [graph.tensors.get(n) if n else None for n in node.inputs]
-    types = tuple(
-        None if a is None else TensorType.of(a, t.quant if t else None)
-        for a, t in zip(args, declared, strict=True)
-    )
-    return args, types
+@dataclass(frozen=True)
+class _Moved:
+    results: Results
 
 
-def _clean_run(
-    graph: Graph, feeds: Mapping[str, Array]
-) -> tuple[dict[str, Array], dict[tuple[str, ...], tuple[Array, ...]]]:
-    """Return all values, and how far each node's results may be off."""
-    values = _run(graph, feeds, lambda node, want: want)
-    scales = {}
-    for node in graph.nodes:
-        args, types = _arguments(graph, node, values)
-        scales[node.outputs] = _scales(
-            graph, node, types, args, tuple(values[n] for n in node.outputs)
-        )
-    return values, scales
+def _moved(
+    rng: np.random.Generator, run: _NodeRun, scales: tuple[Array, ...] | None
+) -> _Moved | None:
+    if scales is None:
+        return None
+    results = run.results
+    if run.node.op is lstm:
+        out = tuple(TensorType.of(r) for r in results)
+        results = evaluate(run.node, run.types, out, _with_moved_weights(rng, list(run.args)))
+    return _Moved(_disturbed(rng, results, scales))
 
 
-def _scales(
-    graph: Graph,
-    node: Node,
-    types: tuple[TensorType | None, ...],
-    args: Arguments,
-    want: tuple[Array, ...],
-) -> tuple[Array, ...]:
+def _scales(graph: Graph, run: _NodeRun) -> tuple[Array, ...]:
+    """Return how far each of a node's results may be off."""
+    node, types, args, want = run.node, run.types, run.args, run.results
     form = format_of(node.op, types)
-    if (node.op, form) in INT8 and form != "hybrid":
+    if (node.op, form) in INT8 and form != "hybrid" and _is_quantized(graph, node):
         near = np.float32(_near_a_tie(graph, node))
         return tuple(np.broadcast_to(near, w.shape) for w in want)
     if form == "f32" and node.op in _SUMS:
@@ -177,12 +189,17 @@ def _scales(
     return tuple(b.astype(np.float32) for b in node_bounds(node, types, args, want))
 
 
-def _with_moved_weights(rng: np.random.Generator, args: Arguments) -> Arguments:
+def _is_quantized(graph: Graph, node: Node) -> bool:
+    names = [n for n in (*node.inputs, *node.outputs) if n in graph.tensors]
+    return any(graph.tensors[n].quant for n in names if n is not None)
+
+
+def _with_moved_weights(rng: np.random.Generator, args: Arguments) -> list[Array | None]:
     """Move the weights of an LSTM as the roundings of its sums would, its biases as those of its functions."""
     x, *others = args
     assert x is not None
     terms = x.shape[-1] + sum(a.shape[1] for a in others[3:4] if a is not None)
-    moved: Arguments = [x]
+    moved: list[Array | None] = [x]
     for a in others:
         if a is not None and a.dtype == np.float32 and a.any():
             size = UNIT * np.sqrt(terms) * np.abs(a) + (_BEFORE_SIGMOID if a.ndim == 1 else 0.0)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, InputError, UnsupportedError, format_of
+from ..ir import Array, Graph, InputError, UnsupportedError, format_of, is_host
 from ..runtime.interpreter import initial_states
 from ..runtime.session import Session
 from .engines.litert import LiteRT
 from .engines.onnxruntime import OnnxRuntime
 from .inputs import random_feeds
-from .judge import Verdict
+from .judge import Verdict, judge_value
 from .layers import Layer, judge_layers, next_states, seen_by_index
 from .onnx_runs import onnx_run
 
@@ -118,7 +118,7 @@ def check(
     for i, tensors in enumerate(seen):
         for j, layer in enumerate(judge_layers(graph, tensors, algorithms[i])):
             progress(layer.tensor, i * len(graph.nodes) + j, total)
-            rows.setdefault(layer.tensor, _row(graph, layer)).add(layer.verdict)
+            rows.setdefault(layer.tensor, _row(layer)).add(layer.verdict)
     report.rows = _with_left_out(graph, rows, reasons)
     return report
 
@@ -162,7 +162,9 @@ def _plan_tensors(
     return watched.planned, seen, algorithms
 
 
-def _same_bits(a: Array, b: Array) -> bool:
+def _same_bits(a: Any, b: Any) -> bool:
+    if is_host(a):
+        return bool(judge_value(a, b))
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
@@ -215,17 +217,18 @@ def _with_left_out(graph: Graph, rows: Mapping[str, Row], reasons: Mapping[str, 
                 every.append(rows[name])
             elif name in reasons:
                 types = tuple(graph.tensors.get(n) if n else None for n in node.inputs)
-                row = _row(graph, Layer(node, format_of(node.op, types), name, Verdict(True), True))
+                form, shape = format_of(node.op, types), graph.tensors[name].shape
+                row = _row(Layer(node, form, name, Verdict(True), True, shape))
                 row.compared, row.reason = False, f"not compared: {reasons[name]}"
                 every.append(row)
     return every
 
 
-def _row(graph: Graph, layer: Layer) -> Row:
+def _row(layer: Layer) -> Row:
     return Row(
         tensor=layer.tensor,
         operator=layer.node.op.__name__,
         format=layer.format,
-        shape=graph.tensors[layer.tensor].shape,
+        shape=layer.shape,
         node=layer.node.name,
     )

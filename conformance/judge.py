@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Node, TensorType, format_of
+from ..ir import Array, Node, TensorType, format_of, is_host
 from ..quant.rule import INT8
 from ..refimpl.half import narrow
 from ..refimpl.native_half import is_native
@@ -67,6 +67,18 @@ def judge(got: Array, want: Array, bound: Array | float = 0.0) -> Verdict:
     # exact in float64 up to 2**53; beyond, `wrong` still decides
     difference = np.abs(got.astype(np.float64) - want.astype(np.float64))
     return _verdict(got, want, difference, np.zeros(want.shape), got != want)
+
+
+def judge_value(got: Any, want: Any, bound: Any = 0.0) -> Verdict:
+    """Compare any two values: tensors within `bound`, texts and sequences element by element."""
+    if not is_host(want):
+        return judge(got, want, bound)
+    same = type(got) is type(want)
+    if same and isinstance(want, list):
+        same = len(got) == len(want) and all(map(judge_value, got, want, [bound] * len(want)))
+    elif same and want is not None:
+        same = got.shape == want.shape and got.tolist() == want.tolist()
+    return Verdict(same, reason="" if same else f"{got!r} instead of {want!r}")
 
 
 def _judge_floats(got: Array, want: Array, bound: Array) -> Verdict:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ..ir import Array, Graph, Node, TensorType, format_of
+import numpy as np
+
+from ..ir import Array, Graph, Node, QuantParams, TensorType, format_of
+from ..ir.op import HOST
 from ..runtime.interpreter import evaluate, infer
+from .agreement import run_bounds
 from .engines.litert import LiteRT
-from .judge import Verdict, judge, node_bounds
+from .judge import Verdict, judge_value, node_bounds
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,7 @@ class Layer:
     tensor: str
     verdict: Verdict
     exact: bool
+    shape: tuple[int, ...] = ()
 
 
 def judge_layers(
@@ -33,18 +39,34 @@ def judge_layers(
     values = {**graph.constants, **seen}
     for node in graph.nodes:
         args = [None if name is None else values[name] for name in node.inputs]
-        types = tuple(
-            None if a is None or n is None else TensorType.of(a, graph.tensors[n].quant)
-            for a, n in zip(args, node.inputs, strict=True)
-        )
-        want = evaluate(node, types, infer(node, types, graph.tensors), args)
-        bounds = node_bounds(node, types, args, want, algorithms)
-        form = format_of(node.op, types)
+        form, want, bounds = _judged(graph, node, args, algorithms)
         for name, ours, bound in zip(node.outputs, want, bounds, strict=True):
             if name in seen:
-                yield Layer(node, form, name, judge(seen[name], ours, bound), not bound.any())
+                verdict = judge_value(seen[name], ours, bound)
+                yield Layer(node, form, name, verdict, not np.any(bound), np.shape(ours))
             else:
                 values[name] = ours
+    if graph.later is not None:
+        rest = graph.later.read({n: values[n] for n in graph.later.inputs})
+        yield from judge_layers(rest, values, algorithms)
+
+
+def _judged(
+    graph: Graph, node: Node, args: Sequence[Any], algorithms: Mapping[str, str] | None
+) -> tuple[str, tuple[Any, ...], Sequence[Any]]:
+    """Return a node's format, what it should give, and how far each result may be off."""
+    if node.op.host:
+        return HOST, *run_bounds(node, args)
+    types = tuple(
+        None if a is None or n is None else TensorType.of(a, _quant(graph, n))
+        for a, n in zip(args, node.inputs, strict=True)
+    )
+    want = evaluate(node, types, infer(node, types, graph.tensors), args)
+    return format_of(node.op, types), want, node_bounds(node, types, args, want, algorithms)
+
+
+def _quant(graph: Graph, name: str) -> QuantParams | None:
+    return graph.tensors[name].quant if name in graph.tensors else None
 
 
 def seen_by_index(

@@ -14,7 +14,21 @@ from ..quant.rule import INT8
 from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8
 
 PARTS = ("reference", "exact", "cases", "envelope", "jit", "tflite", "onnx")
-ORDER = ("f32", "f16", "hybrid", "s8", "u8", "s16", "s32", "s64", "bool", "u16", "u32", "u64")
+ORDER = (
+    "f32",
+    "f16",
+    "hybrid",
+    "s8",
+    "u8",
+    "s16",
+    "s32",
+    "s64",
+    "bool",
+    "u16",
+    "u32",
+    "u64",
+    "host",
+)
 
 
 @dataclass(frozen=True)

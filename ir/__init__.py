@@ -11,9 +11,9 @@ from .errors import (
     require,
 )
 from .facet import Facet, MissingFacetError, load_all
-from .graph import Graph, Node, State
+from .graph import Deferred, Graph, Node, State
 from .op import ANY, FLOATS, INTS, NUMBERS, OPS, Op, format_of, op
-from .tensor import FORMAT_OF, FORMATS, Array, QuantParams, TensorType
+from .tensor import FORMAT_OF, FORMATS, Array, QuantParams, TensorType, is_host, type_of
 
 __all__ = [
     "ANY",
@@ -25,6 +25,7 @@ __all__ = [
     "OPS",
     "Array",
     "ConstraintError",
+    "Deferred",
     "Facet",
     "FormatError",
     "Graph",
@@ -40,7 +41,9 @@ __all__ = [
     "UnsupportedError",
     "ValueNeededError",
     "format_of",
+    "is_host",
     "load_all",
     "op",
     "require",
+    "type_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,12 +35,32 @@ class State:
 
 
 @dataclass(frozen=True)
+class Deferred:
+    """A network, or the rest of one, that can be read only when what it takes is there (ADR 0017).
+
+    Attributes:
+        inputs: names of all that it takes.
+        outputs: names of what it gives, in order.
+        read: returns the graph for given values of `inputs`; it looks at the types of all, but at the contents of
+            those in `needs` only. The graph's inputs are some of `inputs`; its outputs are `outputs`.
+        needs: inputs whose contents decide what the network is.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    read: Callable[[Mapping[str, Any]], Graph]
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Graph:
     """Nodes in execution order over tensors with unique names.
 
     `tensors` holds the declared type of every tensor; a negative or absent declared size stands for 1
     and is settled by the shapes that are fed. `dynamic` lists, for an input or output, the axes that the file leaves
     open. `origin` gives the tensor's index in the file it came from. A graph without nodes is legal.
+    `later` is what comes after the nodes, and is read from what they compute. Inputs that are no tensors, or have any
+    number of axes, are not in `tensors`.
     """
 
     nodes: tuple[Node, ...]
@@ -53,3 +73,14 @@ class Graph:
     origin: Mapping[str, int] = field(default_factory=dict)
     dynamic: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    later: Deferred | None = None
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Tensors that are wanted outside of the nodes: outputs, successors of states, what `later` reads."""
+        found = (*self.outputs, *(s.successor for s in self.states))
+        if self.later is not None:
+            computed = {n for node in self.nodes for n in node.outputs}
+            found = (*found, *(n for n in self.later.inputs if n in computed))
+            found = tuple(n for n in found if n not in self.later.outputs)
+        return tuple(dict.fromkeys(found))

@@ -7,13 +7,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from .errors import ConstraintError
+from .errors import ConstraintError, ValueNeededError
 from .tensor import TensorType
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 OPS: dict[str, Op[..., Any]] = {}
+
+HOST = "host"  # the format of operators that run in Python
+RUN = "run"  # the parameter of an operator with networks in attributes that takes what runs them
 
 FLOATS = ("f32",)
 INTS = ("s32", "s64")
@@ -36,6 +39,7 @@ class Op(Generic[P, R]):
         static: names of the inputs whose value must be known before the operator can be planned.
         format_input: position of the input whose element type names the operator's format.
         reads_types: the result depends on the types of the inputs alone (`shape`, `rank`).
+        host: it runs in Python between the parts of a plan, on any values (`is_host`); there is no shape rule.
     """
 
     __name__: str
@@ -48,11 +52,13 @@ class Op(Generic[P, R]):
         static: tuple[str, ...],
         format_input: int,
         reads_types: bool,
+        host: bool = False,
     ) -> None:
         functools.update_wrapper(self, reference)
         self.reference, self.infer = reference, infer
         self.dtypes, self.static = _with_half(dtypes), static
         self.format_input, self.reads_types = format_input, reads_types
+        self.host = host
 
     def __call__(self, *tensors: P.args, **attributes: P.kwargs) -> R:
         return self.reference(*tensors, **attributes)
@@ -70,8 +76,9 @@ class Op(Generic[P, R]):
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Attribute names and their defaults."""
-        return {p.name: p.default for p in self.parameters if p.kind is p.KEYWORD_ONLY}
+        """Attribute names and their defaults; `run`, which runs a network in an attribute, is none."""
+        keywords = (p for p in self.parameters if p.kind is p.KEYWORD_ONLY)
+        return {p.name: p.default for p in keywords if p.name != RUN}
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -98,18 +105,25 @@ class Op(Generic[P, R]):
         return out if isinstance(out, tuple) else (out,)
 
 
+def no_rule(*types: TensorType | None, **attributes: Any) -> tuple[TensorType, ...]:
+    """The shape rule of an operator on host values: it must run."""
+    raise ValueNeededError("the operator runs in Python; only its run tells what comes out")
+
+
 def op(
     *,
-    infer: Callable[..., Any],
+    infer: Callable[..., Any] = no_rule,
     dtypes: tuple[str, ...] = FLOATS,
     static: tuple[str, ...] = (),
     format_input: int = 0,
     reads_types: bool = False,
+    host: bool = False,
 ) -> Callable[[Callable[P, R]], Op[P, R]]:
     """Declare the decorated NumPy function as the operator of that name."""
 
     def declare(reference: Callable[P, R]) -> Op[P, R]:
-        new = Op(reference, infer, dtypes, static, format_input, reads_types)
+        forms = (HOST,) if host else dtypes
+        new = Op(reference, infer, forms, static, format_input, reads_types, host)
         known = OPS.setdefault(new.__name__, new)
         if known is not new:
             raise ValueError(f"{new.__name__}: in {known.__module__} and {new.__module__}")
@@ -123,6 +137,8 @@ def format_of(op: Op[..., Any], types: tuple[TensorType | None, ...]) -> str:
 
     Hybrid is a float32 operator with quantized 8-bit weights.
     """
+    if op.host:
+        return HOST
     first = types[op.format_input]
     assert first is not None, f"{op}: input {op.format_input} names the format and is not optional"
     rest = [t for t in types[1:] if t is not None]

@@ -26,6 +26,7 @@ FORMATS: dict[str, np.dtype[Any]] = {
     "s64": np.dtype(np.int64),
     "u64": np.dtype(np.uint64),
     "bool": np.dtype(np.bool_),
+    "str": np.dtype(object),  # of Python strings
 }
 FORMAT_OF = {dtype: name for name, dtype in FORMATS.items()}
 
@@ -89,3 +90,15 @@ class TensorType:
     def without_value(self) -> TensorType:
         """Return the same type, not known."""
         return replace(self, value=None)
+
+
+def is_host(value: Any) -> bool:
+    """Whether a value never enters a plan: a list (a sequence), None (an empty optional), an array of strings."""
+    return not isinstance(value, np.ndarray) or value.dtype == FORMATS["str"]
+
+
+def type_of(value: Any) -> Any:
+    """Return what two values share that may take each other's place in a plan: hashable, without the contents."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype
+    return tuple(map(type_of, value)) if isinstance(value, list) else value

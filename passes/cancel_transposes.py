@@ -132,14 +132,13 @@ class Placements:
 
     def finish(self) -> Graph:
         """Return the graph, with what is wanted of it in the order that it had."""
-        for name in dict.fromkeys((*self.graph.outputs, *(s.successor for s in self.graph.states))):
+        for name in self.graph.kept:
             other = self.plain(name)
             if other != name:  # transpositions that made none: it is another tensor
                 self._call(other, name)
         nodes = needed(self.nodes, self.wanted)
         used = {n for node in nodes for n in (*node.inputs, *node.outputs) if n is not None}
-        used |= {*self.graph.inputs, *self.graph.outputs}
-        used |= {n for s in self.graph.states for n in (s.tensor, s.successor)}
+        used |= {*self.graph.inputs, *self.graph.kept, *(s.tensor for s in self.graph.states)}
         return replace(
             self.graph,
             nodes=tuple(nodes),

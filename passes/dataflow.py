@@ -25,8 +25,8 @@ def readers_of(graph: Graph) -> Mapping[str, list[Node]]:
 
 
 def kept(graph: Graph) -> frozenset[str]:
-    """Return the tensors that are wanted outside of the nodes: outputs and successors of states."""
-    return frozenset((*graph.outputs, *(s.successor for s in graph.states)))
+    """Return the tensors that are wanted outside of the nodes."""
+    return frozenset(graph.kept)
 
 
 def only_reader(graph: Graph, readers: Mapping[str, list[Node]], node: Node) -> Node | None:

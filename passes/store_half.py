@@ -110,7 +110,7 @@ def store_half(graph: Graph, dialect: str | None = None) -> Graph:
             outputs.append(half)
         kind = dialect if dialect and node.op in NATIVE else node.dialect
         new.nodes.append(replace(node, inputs=inputs, outputs=tuple(outputs), dialect=kind))
-    for name in (*graph.outputs, *(s.successor for s in graph.states)):
+    for name in graph.kept:
         new.as_wide(name)
     return _pruned(replace(graph, nodes=tuple(new.nodes)), new.tensors, new.constants)
 
@@ -120,8 +120,7 @@ def _pruned(
 ) -> Graph:
     """Drop the tensors that no node has any more."""
     used = {n for node in graph.nodes for n in (*node.inputs, *node.outputs) if n is not None}
-    used |= {*graph.inputs, *graph.outputs}
-    used |= {n for s in graph.states for n in (s.tensor, s.successor)}
+    used |= {*graph.inputs, *graph.kept, *(s.tensor for s in graph.states)}
     return replace(
         graph,
         tensors={n: t for n, t in tensors.items() if n in used},

@@ -23,8 +23,9 @@ def _fused(*xs: Array | None, body: Graph) -> tuple[Array, ...]:
 
 
 def run_body(body: Graph, xs: Sequence[Array | None]) -> dict[str, Array]:
-    """Return the inputs and all that the nodes of `body` compute, by name."""
-    values = {n: x for n, x in zip(body.inputs, xs, strict=True) if x is not None}
+    """Return the inputs, the constants and all that the nodes of `body` compute, by name."""
+    values = dict(body.constants)
+    values |= {n: x for n, x in zip(body.inputs, xs, strict=True) if x is not None}
     for node in body.nodes:
         args = [None if n is None else values[n] for n in node.inputs]
         found = node.op(*args, **node.attributes)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..ir import (
     Array,
     ConstraintError,
+    Deferred,
     Graph,
     InputError,
     LitegoldError,
@@ -22,6 +24,7 @@ from ..ir import (
     UnsupportedError,
     format_of,
 )
+from ..ir.op import RUN
 from ..quant.rule import INT8, Quantized
 from ..refimpl.native_half import NATIVE, ORDERS, is_native
 from .arena import check_memory
@@ -146,8 +149,9 @@ def check_graph(graph: Graph) -> None:
     for node in graph.nodes:
         _check_node(node, defined)
         defined.update(node.outputs)
-    for name in (*graph.outputs, *(s.successor for s in graph.states)):
-        if name not in defined:
+    later = graph.later.outputs if graph.later else ()
+    for name in (*graph.kept, *graph.outputs):
+        if name not in defined and name not in later:
             raise InputError(f"output {name}: no node computes it")
 
 
@@ -172,9 +176,11 @@ def _check_node(node: Node, defined: set[str]) -> None:
         raise InputError(f"{node}: inputs {node.inputs} do not fit ({', '.join(node.op.inputs)})")
 
 
-def check_feed(graph: Graph, name: str, value: Any) -> Array:
+def check_feed(graph: Graph, name: str, value: Any) -> Any:
     """Return the array for an input, or say what was expected and what came."""
-    want = graph.tensors[name]
+    want = graph.tensors.get(name)
+    if want is None:  # any type, or no tensor
+        return value if value is None or isinstance(value, list) else np.asarray(value)
     array = np.asarray(value)
     if array.dtype != want.dtype:
         raise InputError(f"input {name}: expected {want.format}, got {array.dtype}")
@@ -207,13 +213,45 @@ def initial_states(graph: Graph) -> dict[str, Array]:
     return {s.tensor: s.initial for s in graph.states}
 
 
+def run_host(
+    node: Node, args: Sequence[Any], run: Callable[[Graph | Deferred, Sequence[Any]], Any]
+) -> tuple[Any, ...]:
+    """Run a node that runs in Python; `run` runs the networks in its attributes."""
+    attributes = attributes_of(node)
+    if any(p.name == RUN for p in node.op.parameters):
+        attributes[RUN] = run
+    try:
+        with np.errstate(all="ignore"):
+            found = node.op.reference(*args, **attributes)
+    except (IndexError, ZeroDivisionError, MemoryError) as error:
+        raise RunError(f"{node}: {error}") from error
+    except LitegoldError as error:
+        raise located(error, node) from None
+    results = found if isinstance(found, tuple) else (found,)
+    if len(results) != len(node.outputs):
+        raise RunError(f"{node}: {len(results)} results for {len(node.outputs)} outputs")
+    return results
+
+
+def unchanged(node: Node, types: Any, args: Any, results: Any) -> Any:
+    """Look at nothing."""
+    return results
+
+
+Observe = Callable[[Node, Sequence[TensorType | None], Sequence[Any], tuple[Any, ...]], Any]
+
+
 def interpret(
-    graph: Graph, feeds: Mapping[str, Any], states: Mapping[str, Array] | None = None
+    graph: Graph,
+    feeds: Mapping[str, Any],
+    states: Mapping[str, Array] | None = None,
+    observe: Observe = unchanged,
 ) -> dict[str, Array]:
     """Run `graph` by the references; return all tensors that were fed or computed, and constants, by name.
 
     `states` holds the values of the state tensors, the initial ones by default. Their successors are in the
-    result, under the names in `graph.states`.
+    result, under the names in `graph.states`. `observe(node, types, arguments, results)` sees each node that runs,
+    those of networks inside of nodes among them, and returns what its results shall be.
     """
     check_graph(graph)
     check_names(graph, feeds)
@@ -226,6 +264,10 @@ def interpret(
             _note_missing(graph, node, missing)
             continue
         args = [None if n is None else values[n] for n in node.inputs]
+        if node.op.host:
+            results = run_host(node, args, partial(run_network, observe=observe))
+            values.update(zip(node.outputs, observe(node, (), args, results), strict=True))
+            continue
         types = [
             None if n is None or a is None else TensorType.of(a, _quant(graph, n))
             for n, a in zip(node.inputs, args, strict=True)
@@ -236,10 +278,24 @@ def interpret(
             continue
         total += sum(t.nbytes for t in out)
         check_memory("all intermediates together", total)
-        values.update(zip(node.outputs, evaluate(node, types, out, args), strict=True))
+        results = observe(node, types, args, evaluate(node, types, out, args))
+        values.update(zip(node.outputs, results, strict=True))
     if missing:
         raise UnsupportedError(f"no reference for {', '.join(missing)}")
+    if graph.later is not None:
+        rest = graph.later.read({n: values[n] for n in graph.later.inputs})
+        values |= interpret(rest, {n: values[n] for n in rest.inputs}, observe=observe)
     return values
+
+
+def run_network(
+    body: Graph | Deferred, args: Sequence[Any], observe: Observe = unchanged
+) -> tuple[Any, ...]:
+    """Return what a network inside of a node makes of values for its inputs, by the references."""
+    given = dict(zip(body.inputs, args, strict=True))
+    graph = body.read(given) if isinstance(body, Deferred) else body
+    values = interpret(graph, {n: given[n] for n in graph.inputs}, observe=observe)
+    return tuple(values[n] for n in body.outputs)
 
 
 def _quant(graph: Graph, name: str) -> Any:

@@ -80,7 +80,7 @@ class PlanStep:
 
 @dataclass
 class Plan:
-    """A graph for given shapes, up to the first node that needs a value which only the run brings.
+    """A graph for given shapes, up to the first node that runs in Python or needs a value which only the run brings.
 
     Attributes:
         types: what is known of each tensor: all up to the cut.
@@ -161,7 +161,9 @@ class Plan:
 def _accept(
     graph: Graph, types: dict[str, TensorType], node: Node
 ) -> tuple[TensorType, ...] | None:
-    """Infer a node's output types; None where a value is missing."""
+    """Infer a node's output types; None where a value is missing, or it runs in Python."""
+    if node.op.host:
+        return None
     given = [None if n is None else types[n] for n in node.inputs]
     static = [given[i] for i in node.op.static_positions() if i < len(given)]
     if any(t is not None and t.value is None for t in static):
@@ -192,7 +194,9 @@ def _fold(
 
 
 def _cut(node: Node, types: dict[str, TensorType]) -> tuple[str, ...]:
-    """Return the inputs of `node` whose values it waits for."""
+    """Return the inputs of `node` whose values it waits for, other than that it runs in Python."""
+    if node.op.host:
+        return ()
     unknown = [n for n in node.inputs if n is not None and types[n].value is None]
     static = [node.inputs[i] for i in node.op.static_positions() if i < len(node.inputs)]
     return tuple(n for n in static if n in unknown) or tuple(unknown)
@@ -211,8 +215,8 @@ def make_plan(
 
     Nodes whose inputs are all known are folded by the reference; where that depends on a `volatile` constant
     or a fed value, which the next run may change, only small ones are. The first node that needs a value which is
-    not known ends the plan; `rest` holds what comes after. With `reuse` off every tensor keeps its place. Packed
-    constants are in `store`, where other plans find them.
+    not known ends the plan, as does one that runs in Python; `rest` holds what comes after. With `reuse` off every
+    tensor keeps its place. Packed constants are in `store`, where other plans find them.
     """
     store = Store() if store is None else store
     plan = Plan(graph, threads, reuse, {})
@@ -294,7 +298,7 @@ def _name_ends(plan: Plan) -> None:
     graph = plan.graph
     made = {n for p in plan.steps for n in p.node.outputs}
     used = {n for node in plan.rest for n in node.inputs if n is not None}
-    wanted = [*graph.outputs, *(s.successor for s in graph.states), *plan.needed]
+    wanted = [*graph.kept, *plan.needed]
     wanted += sorted(used & made)
     plan.outputs = tuple(dict.fromkeys(n for n in wanted if n in made))
     plan.inputs = tuple(n for n in plan.types if n not in made and n not in plan.known)

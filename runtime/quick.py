@@ -24,7 +24,13 @@ def quick_way(plan: Plan, contexts: list[Context]) -> Quick | None:
     """
     graph = plan.graph
     in_arena = {n in plan.places for n in plan.outputs}
-    if plan.rest or graph.states or graph.outputs != plan.outputs or len(in_arena) > 1:
+    if (
+        plan.rest
+        or graph.later
+        or graph.states
+        or graph.outputs != plan.outputs
+        or len(in_arena) > 1
+    ):
         return None
     wanted = [_wanted(plan, n) for n in graph.inputs]
     given = {n: _wanted(plan, n) for n in plan.outputs}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, InputError, Node, TensorType
+from ..ir import Array, Graph, InputError, Node, TensorType, is_host, type_of
 from ..passes import rewrite
 from ..passes.fold_constants import Evaluate
+from .bodies import Bodies, contents
 from .context import Context
 from .interpreter import (
     check_feed,
@@ -22,6 +24,7 @@ from .interpreter import (
     infer,
     initial_states,
     lacking,
+    run_host,
 )
 from .plan import Plan, make_plan
 from .quick import Quick, quick_way
@@ -50,9 +53,10 @@ class _Part:
         self.plan, self.session = plan, session
         self.contexts = [Context(plan, session.split_from)]
         self.tails = OrderedDict[bytes, Session]()
-        wanted = (*plan.graph.outputs, *(s.successor for s in plan.graph.states))
+        wanted, later = plan.graph.kept, plan.graph.later
         self.known = tuple(n for n in wanted if n in plan.known)
         crossing = {n for node in plan.rest for n in node.inputs if n is not None}
+        crossing |= set(later.inputs) if later else set()
         wanted = tuple(dict.fromkeys((*wanted, *plan.needed, *sorted(crossing))))
         self.empty = tuple(
             n for n in wanted if n not in plan.known and n in plan.types and not plan.types[n].size
@@ -79,7 +83,9 @@ class _Part:
             values[name] = np.empty(self.plan.types[name].shape, self.plan.types[name].dtype)
         if every:
             values = {**self.plan.known, **values}
-        return self._tail(feeds, values, every) if self.plan.rest else values
+        if self.plan.rest or self.plan.graph.later:
+            return self._tail(feeds, values, every)
+        return values
 
     def algorithms(self) -> dict[str, str]:
         """Return `Plan.algorithms` of this plan and of those after its cut."""
@@ -93,33 +99,55 @@ class _Part:
         self, feeds: Mapping[str, Array], values: dict[str, Array], every: bool
     ) -> dict[str, Array]:
         """Run what comes after the cut, now that the values it waits for are there."""
-        all_values = {**feeds, **values}
-        key = b"".join(
-            part
-            for name in self.plan.needed
-            for part in (str(all_values[name].shape).encode(), all_values[name].tobytes())
-        )
-        with self.session.lock:
+        plan, session = self.plan, self.session
+        if plan.rest and plan.rest[0].op.host:
+            node = plan.rest[0]
+            found = {**plan.known, **feeds, **values}
+            args = [None if n is None else found[n] for n in node.inputs]
+            results = run_host(node, args, session.bodies.run)
+            values = values | dict(zip(node.outputs, results, strict=True))
+        later = plan.graph.later if not plan.rest else None
+        if not later and not plan.rest[1:] and not plan.needed and not plan.graph.later:
+            return values
+        found = {**plan.known, **feeds, **values}
+        needed = later.needs if later else plan.needed
+        key = contents(found[n] for n in needed)
+        if later:
+            key += repr([type_of(found[n]) for n in later.inputs]).encode()
+        with session.lock:
             tail = self.tails.get(key)
             if tail is None:
-                needed = frozenset(self.plan.needed) | self.plan.volatile
-                tail = self.session.like(self._tail_graph(all_values), needed)
+                volatile = frozenset(needed) | plan.volatile
+                graph = self._later_graph(found) if later else self._tail_graph(found)
+                tail = session.like(graph, volatile, fuse=session.fuse and later is not None)
                 self.tails[key] = tail
                 while len(self.tails) > KEPT:
                     self.tails.popitem(last=False)
-        given = {n: all_values[n] for n in tail.graph.inputs}
+        given = {n: found[n] for n in tail.graph.inputs}
         return values | tail.compute(given, {}, every)
+
+    def _later_graph(self, found: Mapping[str, Any]) -> Graph:
+        later = self.plan.graph.later
+        assert later is not None
+        graph = later.read({n: found[n] for n in later.inputs})
+        check_graph(graph)
+        return graph
 
     def _tail_graph(self, values: Mapping[str, Array]) -> Graph:
         plan = self.plan
+        nodes = plan.rest[1:] if plan.rest[0].op.host else plan.rest
         constants = {**plan.known, **{n: values[n] for n in plan.needed}}
-        used = {n for node in plan.rest for n in node.inputs if n is not None}
-        made = {n for node in plan.rest for n in node.outputs}
+        used = {n for node in nodes for n in node.inputs if n is not None}
+        made = {n for node in nodes for n in node.outputs}
+        later = plan.graph.later
+        if later:
+            used |= set(later.inputs)
+            made |= set(later.outputs)
         tensors = {**plan.graph.tensors, **{n: t.without_value() for n, t in plan.types.items()}}
         wanted = (*plan.graph.outputs, *(s.successor for s in plan.graph.states))
         return replace(
             plan.graph,
-            nodes=plan.rest,
+            nodes=nodes,
             inputs=tuple(sorted(n for n in used if n not in made and n not in constants)),
             outputs=tuple(dict.fromkeys(n for n in wanted if n in made)),
             constants=constants,
@@ -174,10 +202,13 @@ class Session:
         self._ends = frozenset(graph.outputs)
         self._states: dict[str, Array] = {}
         self._store = Store()
+        self.bodies = Bodies(self.like)
         self._quick: Quick | None = None  # for inputs like the last ones
         self.reset()
 
-    def like(self, graph: Graph, volatile: frozenset[str]) -> Session:
+    def like(
+        self, graph: Graph, volatile: frozenset[str] = frozenset(), fuse: bool | None = None
+    ) -> Session:
         """Return a session for another graph with the settings of this one.
 
         Its constants `volatile` are values that one run has brought.
@@ -188,7 +219,7 @@ class Session:
             reuse=self.reuse,
             fold=self.fold,
             split_from=self.split_from,
-            fuse=False,  # it is a part of what the passes made
+            fuse=self.fuse if fuse is None else fuse,
         )
         session.volatile, session._store = volatile, self._store
         return session
@@ -291,7 +322,7 @@ class Session:
         arrays: Mapping[str, Array],
         out: Mapping[str, Array],
     ) -> Array:
-        value = values[name] if name in values else arrays[name].copy()
+        value = values[name] if name in values else copy(arrays[name])
         target = out.get(name)
         if target is None or target is value:
             states = {s.successor for s in self.graph.states} if self.graph.states else ()
@@ -305,7 +336,7 @@ class Session:
 
     def _part(self, arrays: Mapping[str, Array]) -> _Part:
         """Return the plan for these inputs, made now or before."""
-        key: tuple[Any, ...] = tuple(a.shape for a in arrays.values())
+        key: tuple[Any, ...] = tuple(map(type_of, arrays.values()))
         if self._static:
             key += tuple(arrays[n].tobytes() for n in self._static)
         part = self._parts.get(key)
@@ -324,6 +355,8 @@ class Session:
     def _types(self, arrays: Mapping[str, Array]) -> dict[str, TensorType]:
         types = {}
         for name, array in arrays.items():
+            if is_host(array):
+                continue
             declared = self.graph.tensors.get(name)
             known = array.copy() if name in self._static else None
             types[name] = TensorType(

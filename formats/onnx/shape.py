@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import FormatError, UnsupportedError
+from ...ir import FormatError
 from ...refimpl import shape as ours
 from ...refimpl.axes import whole_numbers
 from ...refimpl.cast import cast
@@ -66,7 +66,7 @@ def reshape_of(source: OnnxSource) -> str:
         target = source.input(1)
     value = source.type(target).value
     if value is None:
-        raise UnsupportedError("a shape that only a run gives")
+        value = source.value(target)
     sizes = [int(n) for n in np.ravel(value)]
     copied = [] if source.attribute("allowzero", 0) else [i for i, n in enumerate(sizes) if n == 0]
     if source.known(target) is None:

@@ -1,159 +1,18 @@
-"""The table of reader rules, and what a rule sees of its node.
-
-A file may leave sizes open. Types are therefore found twice, with 1 and with some other number for each open size:
-what is the same in both is certain, what differs is open.
-"""
+"""The table of reader rules, and what a rule sees of its node."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from ...ir import (
-    Array,
-    ConstraintError,
-    Facet,
-    FormatError,
-    LitegoldError,
-    Node,
-    Op,
-    TensorType,
-    UnsupportedError,
-    ValueNeededError,
-    format_of,
-)
+from ...ir import Array, Deferred, Facet, FormatError, Node, Op, TensorType, UnsupportedError
 from ...refimpl.shape import reshape, transpose
-from .tensors import MAX_BYTES
+from .workspace import OpenSizeError, WaitError, Workspace
 
-MAX_FOLDED: Final = 1 << 20  # bytes that a computed constant may have beyond those of its inputs
-MAX_GUESSED: Final = 4096  # elements of values that are followed though they are not certain
 RECENT: Final = 8  # nodes
-MAX_TOTAL: Final = 1 << 30  # bytes of constants that are computed
-
-
-class OpenSizeError(Exception):
-    """A rule needs a number that the file leaves open; then 1 is taken for all of them."""
-
-
-@dataclass
-class Workspace:
-    """The graph that grows while a file is read.
-
-    Attributes:
-        names: of ONNX tensors -> names of ours.
-        taken: names of the file, which no tensor of ours may have by chance.
-        types, other: types with 1, and with another number, for open sizes; `value` where it is known.
-        constants: values that are certain.
-    """
-
-    names: dict[str, str] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
-    nodes: list[Node] = field(default_factory=list)
-    types: dict[str, TensorType] = field(default_factory=dict)
-    other: dict[str, TensorType] = field(default_factory=dict)
-    constants: dict[str, Array] = field(default_factory=dict)
-    folded: int = 0
-
-    def fresh(self, base: str) -> str:
-        """Return a name near `base` that no tensor has."""
-        name, count = base, 1
-        while name in self.types or name in self.taken:
-            name, count = f"{base}~{count}", count + 1
-        return name
-
-    def enter_constant(self, name: str, value: Array) -> str:
-        """Enter a constant."""
-        self.constants[name] = value
-        self.types[name] = self.other[name] = TensorType.of(value)
-        return name
-
-    def results(
-        self,
-        op: Op[..., Any],
-        inputs: Sequence[str | None],
-        bases: Sequence[str],
-        label: str,
-        **attributes: Any,
-    ) -> tuple[str, ...]:
-        """Add a node, or compute it where it depends on constants alone; return the names of its results."""
-        worlds: list[tuple[Any, ...]] = []
-        for types in (self.types, self.other):
-            given = tuple(None if n is None else types[n] for n in inputs)
-            if (
-                worlds
-                and given == worlds[0][0]
-                and all(n is None or n in self.constants for n in inputs)
-            ):
-                worlds.append(worlds[0])
-                continue
-            try:
-                worlds.append((given, *self._outcome(op, given, attributes)))
-            except (ConstraintError, ValueNeededError) as error:
-                if worlds or self.open(inputs):
-                    raise OpenSizeError(str(error)) from error
-                raise
-        (_, out, values), (_, others, other_values) = worlds
-        self._check(op, out)
-        names = []
-        for i, (type, other) in enumerate(zip(out, others, strict=True)):
-            name = self.fresh(bases[min(i, len(bases) - 1)])
-            one, two = values[i] if values else None, other_values[i] if other_values else None
-            self.types[name], self.other[name] = replace(type, value=one), replace(other, value=two)
-            names.append(name)
-        if self._certain(names):
-            self.folded += sum(t.nbytes for t in out)
-            self.constants |= {n: self.types[n].known() for n in names}
-        else:
-            self.nodes.append(Node(op, tuple(inputs), tuple(names), attributes, name=label))
-        return tuple(names)
-
-    def open(self, names: Iterable[str | None]) -> bool:
-        """Whether a size of any of these tensors is open."""
-        return any(n is not None and self.types[n].shape != self.other[n].shape for n in names)
-
-    def _certain(self, names: Sequence[str]) -> bool:
-        pairs = [(self.types[n].value, self.other[n].value) for n in names]
-        return all(a is not None and b is not None and (a is b or _same(a, b)) for a, b in pairs)
-
-    def _outcome(
-        self, op: Op[..., Any], types: tuple[TensorType | None, ...], attributes: Mapping[str, Any]
-    ) -> tuple[tuple[TensorType, ...], tuple[Array, ...] | None]:
-        """Return the types of the results, and their values where those of the inputs are known."""
-        form = format_of(op, types)
-        if form not in op.dtypes:
-            raise UnsupportedError(f"{op.__name__} of {form}")
-        full = {**op.attributes, **attributes}
-        out = op.output_types(types, full)
-        if op.reads_types:
-            shape = types[0].shape if types[0] else ()
-            return out, (op(np.broadcast_to(np.float32(0), shape), **full),)
-        known = all(t is None or t.value is not None for t in types)
-        size = sum(math.prod(t.shape) * t.dtype.itemsize for t in out)
-        room = sum(t.nbytes for t in types if t is not None) + MAX_FOLDED
-        if not known or size > room or self.folded + size > MAX_TOTAL:
-            return out, None
-        try:
-            with np.errstate(all="ignore"):
-                made = op(*(None if t is None else t.value for t in types), **full)
-        except LitegoldError:
-            return out, None  # it fails where the network runs
-        return out, tuple(map(np.asarray, made if isinstance(made, tuple) else (made,)))
-
-    def _check(self, op: Op[..., Any], out: Sequence[TensorType]) -> None:
-        for type in out:
-            size = math.prod(type.shape) * type.dtype.itemsize  # of any length, where NumPy's wraps
-            if min(type.shape, default=0) < 0 or size > MAX_BYTES:
-                raise FormatError(
-                    f"{op.__name__}: a tensor of shape {type.shape} exceeds {MAX_BYTES} bytes"
-                )
-
-
-def _same(a: Array, b: Array) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
 @dataclass
@@ -175,6 +34,7 @@ class OnnxSource:
     attributes: Mapping[str, Any]
     name: str
     workspace: Workspace
+    scope: Any = None  # the reading of the graph that the node is in
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -242,7 +102,8 @@ class OnnxSource:
         if value is None:
             if self.workspace.types[name].value is not None:
                 raise OpenSizeError(name)
-            raise UnsupportedError(f"{self.code} whose {name!r} only a run gives")
+            self.type(name)
+            raise WaitError(f"{self.code} whose {name!r} only a run gives", [name])
         return value
 
     def numbers(self, position: int, name: str, since: int) -> tuple[int, ...] | None:
@@ -277,6 +138,27 @@ class OnnxSource:
         """Add a node and return the names of its results."""
         return self.workspace.results(op, inputs, [self._base()], self.name, **attributes)
 
+    def host(
+        self, op: Op[..., Any], *inputs: str | None, outputs: int = 1, **attributes: Any
+    ) -> tuple[str, ...]:
+        """Add a node that runs in Python, on whatever values; what comes out is known when it has run."""
+        work = self.workspace
+        names = list[str]()
+        for i in range(outputs):
+            name = work.fresh(f"{self._base()}.{i}")
+            work.taken.add(name)
+            names.append(name)
+        work.nodes.append(Node(op, inputs, tuple(names), attributes, name=self.name))
+        return tuple(names)
+
+    def body(self, attribute: str) -> tuple[Deferred, tuple[str, ...]]:
+        """Return the graph in an attribute, and the tensors that it takes from outside, after its own inputs."""
+        graph = self.attribute(attribute)
+        if not hasattr(graph, "node"):
+            raise FormatError(f"attribute {attribute} is no graph")
+        found: tuple[Deferred, tuple[str, ...]] = self.scope.body(graph)
+        return found
+
     def add(self, op: Op[..., Any], *inputs: str | None, **attributes: Any) -> str:
         """Add a node and return the name of its first result."""
         return self.several(op, *inputs, **attributes)[0]
@@ -310,7 +192,8 @@ class OnnxSource:
             raise UnsupportedError(f"output {self.outputs.index(lacking[0])} of {self.code}")
         for got, want in new.items():
             for types in (work.types, work.other):
-                types[want] = types.pop(got)
+                if got in types:
+                    types[want] = types.pop(got)
         for i in range(first, len(work.nodes) if new else first):
             node = work.nodes[i]
             work.nodes[i] = replace(

@@ -28,10 +28,10 @@ FORMAT_OF_TYPE: Final = {
     11: "f64",
     12: "u32",
     13: "u64",
+    8: "str",
 }
 OTHER_TYPES: Final = {
     0: "UNDEFINED",
-    8: "STRING",
     14: "COMPLEX64",
     15: "COMPLEX128",
     16: "BFLOAT16",
@@ -70,6 +70,8 @@ class Tensors:
         nbytes = math.prod(shape) * dtype.itemsize
         if nbytes > MAX_BYTES:
             raise FormatError(f"{where}: shape {shape} takes more than {MAX_BYTES} bytes")
+        if dtype == FORMATS["str"]:
+            return self._texts(tensor, shape, where)
         if tensor.HasField("segment"):
             raise UnsupportedError(f"{where} is stored in segments")
         if tensor.data_location == EXTERNAL:
@@ -82,6 +84,13 @@ class Tensors:
             raise FormatError(f"{where}: {len(raw)} bytes, but {shape} of {dtype} takes {nbytes}")
         value = np.frombuffer(raw, np.uint8 if dtype == np.bool_ else dtype.newbyteorder("<"))
         value = value != 0 if dtype == np.bool_ else value.astype(dtype, copy=False)
+        return _frozen(value, shape)
+
+    def _texts(self, tensor: Any, shape: tuple[int, ...], where: str) -> Array:
+        if len(tensor.string_data) != math.prod(shape):
+            raise FormatError(f"{where}: {len(tensor.string_data)} texts for shape {shape}")
+        value = np.empty(len(tensor.string_data), FORMATS["str"])
+        value[:] = [s.decode("utf-8", "backslashreplace") for s in tensor.string_data]
         return _frozen(value, shape)
 
     def _listed(
