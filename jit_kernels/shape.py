@@ -12,7 +12,7 @@ from ..refimpl.fill import range as range_op
 from ..refimpl.join import concat, pack, split, split_v, unpack
 from ..refimpl.logic import where
 from ..refimpl.shape import expand_dims, rank, reshape, shape, squeeze, transpose
-from ..refimpl.sort import ORDERED, unique
+from ..refimpl.sort import KEYS, ORDERED, unique, unique_rows
 from .kernel import F64, I64, OK, U8, inlined, kernel, share
 from .lowering import Operand, Site, Step, lowers
 from .strided import View, copy, operand
@@ -41,7 +41,8 @@ def lower_transpose(site: Site) -> list[Step]:
 
 @lowers(
     *any_format(shape, rank),
-    *((unique, f) for f in ORDERED),
+    *((unique, f) for f in KEYS),
+    *((unique_rows, f) for f in ORDERED),
     *((where, f) for f in ("f32", "s8", "u8", "s32", "u32", "s64", "bool")),
     *((range_op, f) for f in NUMBERS),
 )

@@ -10,7 +10,7 @@ from .axes import one_whole_number, resolve_axis, sizes_of, whole_numbers
 INDEX_TYPES = ("s16", "s32", "s64")
 
 
-def _check_indices(what: str, indices: Array, low: int, limits: Array | int) -> None:
+def check_indices(what: str, indices: Array, low: int, limits: Array | int) -> None:
     """Raise RunError at the first index outside of [low, limit); `limits` broadcasts to the indices."""
     wrong = (indices < low) | (indices >= limits)
     if wrong.any():
@@ -55,7 +55,7 @@ def gather(x: Array, indices: Array, *, axis: int = 0, batch_dims: int = 0) -> A
     """
     types = TensorType.of(x), TensorType.of(indices)
     at, batch = _batch_axes(*types, axis, batch_dims)
-    _check_indices("gather", indices, 0, x.shape[at])
+    check_indices("gather", indices, 0, x.shape[at])
     y = np.empty(_infer_gather(*types, axis=axis, batch_dims=batch_dims).shape, x.dtype)
     for b in np.ndindex(x.shape[:batch]):
         y[b] = x[b].take(indices[b], at - batch)
@@ -82,7 +82,7 @@ def gather_nd(x: Array, indices: Array) -> Array:
     [3, 2]
     """
     depth = indices.shape[-1]
-    _check_indices("gather_nd", indices, 0, np.array(x.shape[:depth], np.int64))
+    check_indices("gather_nd", indices, 0, np.array(x.shape[:depth], np.int64))
     shape = (*indices.shape[:-1], *x.shape[depth:])
     rows = x[tuple(np.moveaxis(indices, -1, 0))] if depth else x
     return np.broadcast_to(rows, shape).copy()
@@ -114,7 +114,7 @@ def reverse_sequence(x: Array, lengths: Array, *, seq_axis: int, batch_axis: int
     [[2, 1, 3], [6, 5, 4]]
     """
     size = x.shape[seq_axis]
-    _check_indices("reverse_sequence", lengths, 0, size + 1)
+    check_indices("reverse_sequence", lengths, 0, size + 1)
     y = np.moveaxis(x.copy(), (batch_axis, seq_axis), (0, 1))
     for row, length in zip(y, lengths.tolist(), strict=True):
         row[:length] = row[:length][::-1].copy()
@@ -185,7 +185,7 @@ def sparse_to_dense(indices: Array, shape: Array, values: Array, default: Array)
     """
     sizes = whole_numbers(shape)
     rows = indices.reshape(-1, len(sizes))
-    _check_indices("sparse_to_dense", rows, 0, np.array(sizes, np.int64))
+    check_indices("sparse_to_dense", rows, 0, np.array(sizes, np.int64))
     y = np.full(sizes, default.reshape(()), values.dtype)
     for row, value in zip(rows.tolist(), np.broadcast_to(values, len(rows)), strict=True):
         y[tuple(row)] = value
@@ -219,7 +219,7 @@ def scatter_nd(indices: Array, updates: Array, shape: Array) -> Array:
     sizes = whole_numbers(shape)
     rows = indices.reshape(-1, indices.shape[-1])
     depth = rows.shape[1]
-    _check_indices("scatter_nd", rows, 0, np.array(sizes[:depth], np.int64))
+    check_indices("scatter_nd", rows, 0, np.array(sizes[:depth], np.int64))
     y = np.zeros(sizes, np.float64 if updates.dtype.kind == "f" else np.int64)
     with np.errstate(over="ignore", invalid="ignore"):
         np.add.at(y, tuple(rows.T), updates.reshape(len(rows), *sizes[depth:]).astype(y.dtype))

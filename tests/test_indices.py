@@ -1,5 +1,7 @@
 """Indices that arrive while a network runs: a wrong one is an error, in the reference and in the plan."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from litegold.conformance.case import Case
 from litegold.conformance.judge import expected
 from litegold.ir import RunError
 from litegold.refimpl.gather import gather, gather_nd, one_hot, reverse_sequence, sparse_to_dense
+from litegold.refimpl.scatter import REDUCTIONS, scatter_nd_update
+from litegold.refimpl.sort import unique_rows
 from litegold.runtime.session import Session
 
 X = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -31,7 +35,17 @@ def sparse_to_dense_case(index, dtype):
     return Case(sparse_to_dense, args, constant=frozenset({1}))
 
 
+def put_case(index, dtype):
+    return Case(scatter_nd_update, (X, np.array([[0, 1], [2, index]], dtype), X[0, :2]))
+
+
+def add_case(index, dtype):
+    return replace(put_case(index, dtype), attributes={"reduction": "add"})
+
+
 WRONG = [
+    (put_case, (-1, 4, -FAR - 1, FAR)),
+    (add_case, (-1, 4, -FAR - 1, FAR)),
     (gather_case, (-1, 4, -FAR - 1, FAR)),
     (gather_nd_case, (-1, 4, -FAR - 1, FAR)),
     (reverse_sequence_case, (-1, 5, -FAR - 1, FAR)),
@@ -62,3 +76,23 @@ def test_one_hot_takes_any_index(index):
     assert want.tolist() == [[-5, 5, -5], [-5, -5, -5]]
     (got,) = Session(case.graph()).run(case.feeds()).values()
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(
+    ("x", "rows"), [(X, (0, 2)), (X, (0, 1)), (X[:0], (0, 2)), (X[:, :0], (3, 1))]
+)
+def test_nothing_to_put_leaves_the_tensor(x, rows, reduction):
+    args = (x, np.zeros(rows, np.int64), np.zeros((rows[0], *x.shape[rows[1] :]), np.float32))
+    case = Case(scatter_nd_update, args, {"reduction": reduction})
+    for got in (expected(case)[0], *Session(case.graph(), fold=False).run(case.feeds()).values()):
+        assert got.shape == x.shape and got.tobytes() == x.tobytes()
+
+
+@pytest.mark.parametrize(("shape", "count"), [((0, 3), 0), ((0, 0), 0), ((4, 0), 1)])
+def test_rows_without_elements_are_equal(shape, count):
+    case = Case(unique_rows, (np.zeros(shape, np.float32),))
+    plan = Session(case.graph(), fold=False).run(case.feeds()).values()
+    for rows, first, places, counts in (expected(case), plan):
+        assert rows.shape == (count, shape[1]) and places.tolist() == [0] * shape[0]
+        assert (first.tolist(), counts.tolist()) == ([0] * count, [shape[0]] * count)

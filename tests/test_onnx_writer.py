@@ -30,7 +30,7 @@ from litegold.refimpl.reduce import mean, reduce_prod
 from litegold.refimpl.reduce import sum as sum_op
 from litegold.refimpl.resize import resize_nearest_neighbor
 from litegold.refimpl.softmax import softmax
-from litegold.refimpl.sort import unique
+from litegold.refimpl.sort import unique, unique_rows
 
 SHARED = Path(os.environ.get("LITEGOLD_DATA", Path(__file__).parents[2] / "shared"))
 MODELS = SHARED / "models/tflite"
@@ -42,6 +42,7 @@ FLOAT_MODELS = [
 # onnxruntime has no kernel for these types, or sums int64 in float64.
 NOT_THERE = {
     (unique, "s32"),
+    (unique_rows, "s32"),
     *((resize_nearest_neighbor, form) for form in ("bool", "s64")),
     *((op, "s64") for op in (mean, reduce_prod, sum_op)),
 }

@@ -33,7 +33,13 @@ EXACT_RESULTS = (
         gather.one_hot,
         gather.sparse_to_dense,
     ),
-    *(gather.reverse_sequence, sort.topk, sort.unique, resize.resize_nearest_neighbor),
+    *(
+        gather.reverse_sequence,
+        sort.topk,
+        sort.unique,
+        sort.unique_rows,
+        resize.resize_nearest_neighbor,
+    ),
 )
 
 

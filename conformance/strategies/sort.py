@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from ...refimpl.sort import ORDERED, topk, unique
+from ...refimpl.sort import KEYS, ORDERED, topk, unique, unique_rows
 from ..case import Case
 from ..tables import CASES
 from .draw import FINITE, arrays, seeds, shapes
@@ -14,12 +14,13 @@ from .typed import moved, s32, stored_quant, typed
 
 @st.composite
 def topk_cases(draw: st.DrawFn, fmt: str) -> Case:
-    """From none to all; half of the rows have few distinct elements."""
-    x, quant = draw(typed(fmt, draw(shapes(min_dims=1))))
+    """From none to all, largest or smallest; half of the rows have few distinct elements."""
+    x, quant = draw(typed(fmt, draw(shapes(min_dims=1, zero=True))))
     if draw(st.booleans()):
         rng = np.random.default_rng(draw(seeds()))
         x = rng.choice(x.ravel()[:3], x.shape) if x.size else x
-    return moved(topk, (x, s32(draw(st.integers(0, x.shape[-1])))), quant)
+    k, largest = draw(st.integers(0, x.shape[-1])), draw(st.integers(0, 3)) != 3
+    return moved(topk, (x, s32(k)), quant, largest=largest)
 
 
 @st.composite
@@ -32,6 +33,17 @@ def unique_cases(draw: st.DrawFn, fmt: str) -> Case:
     return moved(unique, (x,), draw(stored_quant(fmt)), to=draw(st.sampled_from(("s32", "s64"))))
 
 
+@st.composite
+def unique_rows_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Rows that repeat; up to five columns; with NaN, of which each is a row of its own."""
+    count, width = draw(st.integers(1, 30)), draw(st.integers(1, 5))
+    pool, quant = draw(typed(fmt, (draw(st.integers(1, 6)), width)))
+    x = pool[np.random.default_rng(draw(seeds())).integers(0, len(pool), count)]
+    return moved(unique_rows, (x,), quant, ordered=draw(st.booleans()))
+
+
 for fmt in ORDERED:
     CASES.of((topk, fmt))(topk_cases(fmt))
+    CASES.of((unique_rows, fmt))(unique_rows_cases(fmt))
+for fmt in KEYS:
     CASES.of((unique, fmt))(unique_cases(fmt))

@@ -1,4 +1,4 @@
-"""Operators that address elements by the values of a tensor, or order them."""
+"""Operators that address elements by the values of a tensor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ...refimpl.axes import one_whole_number
 from ...refimpl.binary import add
 from ...refimpl.cast import cast
 from ...refimpl.join import concat, pack
-from ...refimpl.logic import less, select
-from ...refimpl.sort import topk, unique
+from ...refimpl.logic import less, select, where
+from ...refimpl.shape import reshape
+from ...refimpl.shape import shape as sizes_of
+from ...refimpl.window import slice as cut
 from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
 
@@ -87,35 +89,41 @@ def write_reverse_sequence(site: OnnxSite) -> str:
     return site.transposed(y, moved(rank, (0, 1), axes))
 
 
-@ONNX_WRITER.of(topk)
-def write_topk(site: OnnxSite) -> tuple[str, str]:
-    """Write TopK, whose positions are int64."""
-    site.require(lambda x: x == x, "ONNX leaves open where TopK puts a NaN")
-    values, places = site.several(
-        "TopK", site.input(0), site.whole(site.value(1).reshape(1)), count=2
-    )
-    return values, site.cast(places, "s32")
+WIDEST = 6  # axes that operators on two tensors take
 
 
-@ONNX_WRITER.of(unique)
-def write_unique(site: OnnxSite) -> tuple[str, str]:
-    """Write Unique in the order of first occurrence."""
-    values, _, places = site.several("Unique", site.input(0), count=3, sorted=0)
-    return values, site.cast(places, site.attribute("to"))
+def from_the_front(source: OnnxSource, indices: str, x: str, axes: range, *, rows: bool) -> str:
+    """Return indices of which none counts from the end.
 
-
-def _from_the_front(source: OnnxSource, indices: str, size: int) -> str:
-    """Return indices of which none counts from the end, as far as that is known."""
+    They address `axes` of `x`: in `rows` of one for each axis, or else all the same axis.
+    """
     value = source.known(indices)
-    if value is not None:
-        return (
-            indices
-            if np.all(value >= 0)
-            else source.constant(np.where(value < 0, value + size, value))
-        )
-    zero = source.scalar(0, indices)
-    behind = source.add(add, indices, source.scalar(size, indices))
-    return source.add(select, source.add(less, indices, zero), behind, indices)
+    if value is not None and np.all(value >= 0):
+        return indices
+    form, shape = source.type(indices).format, source.type(indices).shape
+    sizes = source.add(sizes_of, x, to=form)
+    if len(axes) < source.rank(x):
+        sizes = source.add(cut, sizes, source.whole([axes.start]), source.whole([len(axes)]))
+    if not rows:
+        sizes = source.add(reshape, sizes, source.whole(()))
+    wide = len(shape) > WIDEST
+    flat = source.reshaped(indices, (-1, len(axes)) if rows else (-1,)) if wide else indices
+    behind = source.add(add, flat, sizes)
+    found = source.add(select, source.add(less, flat, source.scalar(0, indices)), behind, flat)
+    return source.reshaped(found, source.shape(indices)) if wide else found
+
+
+def places_along(source: OnnxSource, indices: str, x: str, axis: int) -> str:
+    """Return the whole position of each of `indices`, which name one along `axis` and stand where the rest is."""
+    rank, shape = source.rank(x), source.shape(indices)
+    if not -rank <= axis < rank or len(shape) != rank:
+        raise FormatError(f"axis {axis} of {rank} axes, indices {shape}")
+    axis %= rank
+    along = from_the_front(source, indices, x, range(axis, axis + 1), rows=False)
+    dtype = source.type(indices).dtype
+    grid = np.meshgrid(*(np.arange(n, dtype=dtype) for n in shape), indexing="ij")
+    places = [along if a == axis else source.constant(g) for a, g in enumerate(grid)]
+    return source.add(pack, *places, axis=rank)
 
 
 @ONNX.of("Gather")
@@ -125,61 +133,71 @@ def gather_of(source: OnnxSource) -> str:
     rank = source.rank(x)
     if not -rank <= axis < rank:
         raise FormatError(f"axis {axis} of {rank} axes")
-    value = source.known(source.input(1))
-    negative = value is None or bool(np.any(value < 0))
-    size = source.size(x, axis) if negative else 0
-    indices = _from_the_front(source, source.input(1), size)
+    at = axis % rank
+    indices = from_the_front(source, source.input(1), x, range(at, at + 1), rows=False)
     return source.add(ours.gather, x, indices, axis=axis)
 
 
 @ONNX.of("GatherElements")
 def gather_elements_of(source: OnnxSource) -> str:
     """GatherND with all other positions spelled out."""
-    x, axis = source.input(0), source.attribute("axis", 0)
-    rank, shape = source.rank(x), source.shape(source.input(1))
-    if not -rank <= axis < rank or len(shape) != rank:
-        raise FormatError(f"axis {axis} of {rank} axes, indices {shape}")
-    indices = _from_the_front(source, source.input(1), source.size(x, axis))
-    dtype = source.type(indices).dtype
-    grid = np.meshgrid(*(np.arange(n, dtype=dtype) for n in shape), indexing="ij")
-    places = [source.constant(g) for g in grid]
-    places[axis % rank] = indices
-    return source.add(ours.gather_nd, x, source.add(pack, *places, axis=rank))
+    x = source.input(0)
+    places = places_along(source, source.input(1), x, source.attribute("axis", 0))
+    return source.add(ours.gather_nd, x, places)
 
 
 @ONNX.of("GatherND")
 def gather_nd_of(source: OnnxSource) -> str:
-    """Positions count from the front; batches are written out."""
+    """Positions may count from the end; batches are written out."""
     x, indices, batch = source.input(0), source.input(1), source.attribute("batch_dims", 0)
+    shape, rank = source.type(indices).shape, source.rank(x)
+    depth = shape[-1] if shape else 0
+    if not 0 <= batch < len(shape) or not 0 < depth <= rank - batch:
+        raise FormatError(f"batch_dims {batch}, indices {shape} into {rank} axes")
+    indices = from_the_front(source, indices, x, range(batch, batch + depth), rows=True)
     if not batch:
         return source.add(ours.gather_nd, x, indices)
-    shape = source.shape(indices)
-    if not 0 < batch < min(len(shape), source.rank(x)):
-        raise FormatError(f"batch_dims {batch}")
     dtype = source.type(indices).dtype
-    grid = np.meshgrid(*(np.arange(n, dtype=dtype) for n in shape[:-1]), indexing="ij")
+    sizes = source.shape(indices)[:-1]
+    grid = np.meshgrid(*(np.arange(n, dtype=dtype) for n in sizes), indexing="ij")
     own = source.constant(np.stack(grid[:batch], -1))
     return source.add(ours.gather_nd, x, source.add(concat, own, indices, axis=-1))
 
 
-@ONNX.of("ScatterND")
-def scatter_nd_of(source: OnnxSource) -> str:
-    """What is put to known places, each named once; elsewhere the tensor stays."""
-    data, updates = source.input(0), source.input(2)
-    places, shape = source.value(source.input(1)), source.shape(data)
-    source.require(source.attribute("reduction", "none") == "none", "reduction")
-    if not 0 < places.shape[-1] <= len(shape):
-        raise FormatError(f"indices {places.shape} into {shape}")
-    sizes = np.array(shape[: places.shape[-1]])
-    rows = np.where(places < 0, places + sizes, places).reshape(-1, len(sizes))
-    if rows.size and (rows.min() < 0 or np.any(rows >= sizes)):
-        raise FormatError("indices leave the tensor")
-    source.require(len(np.unique(rows, axis=0)) == len(rows), "to a place that is named twice")
-    hit = np.zeros(shape, np.bool_)
-    hit[tuple(rows.T)] = True
-    indices = source.constant(rows.reshape(places.shape))
-    put = source.add(ours.scatter_nd, indices, updates, source.whole(shape))
-    return source.add(select, source.constant(hit), put, data)
+@ONNX.of("OneHot")
+def one_hot_of(source: OnnxSource) -> str:
+    """Indices may count from the end of the new axis; numbers of any type name places."""
+    indices, values = source.input(0), source.input(2)
+    depth = int(source.value(source.input(1)).reshape(()))
+    if source.type(indices).format not in ("s32", "s64"):
+        indices = source.add(cast, indices, to="s64")
+    negative = source.add(less, indices, source.scalar(0, indices))
+    behind = source.add(add, indices, source.scalar(depth, indices))
+    indices = source.add(select, negative, behind, indices)
+    off, on = (source.add(cut, values, source.whole([i]), source.whole([1])) for i in (0, 1))
+    axis = source.attribute("axis", -1)
+    return source.add(ours.one_hot, indices, source.whole(depth), on, off, axis=axis)
+
+
+@ONNX.of("NonZero")
+def nonzero_of(source: OnnxSource) -> str:
+    """A column for each; a scalar has no rows of positions."""
+    x = source.input(0)
+    if source.type(x).format not in where.dtypes:
+        x = source.add(cast, x, to="bool")
+    scalar = not source.rank(x)
+    found = source.transposed(source.add(where, source.reshaped(x, (1,)) if scalar else x), [1, 0])
+    none, all_of_them = source.whole([0, 0]), source.whole([0, -1])
+    return source.add(cut, found, none, all_of_them) if scalar else found
+
+
+@ONNX.of("Compress")
+def compress_of(source: OnnxSource) -> str:
+    """What stands where the condition holds; without an axis, of the elements in a row."""
+    x, axis = source.input(0), source.attributes.get("axis")
+    x = source.reshaped(x, (-1,)) if axis is None else x
+    places = source.reshaped(source.add(where, source.input(1)), (-1,))
+    return source.add(ours.gather, x, places, axis=axis or 0)
 
 
 @ONNX.of("ReverseSequence")
@@ -187,24 +205,3 @@ def reverse_sequence_of(source: OnnxSource) -> str:
     """Time is the first axis where the file is silent."""
     time, batch = source.attribute("time_axis", 0), source.attribute("batch_axis", 1)
     return source.add(ours.reverse_sequence, *source.given, seq_axis=time, batch_axis=batch)
-
-
-@ONNX.of("TopK")
-def topk_of(source: OnnxSource) -> tuple[str, ...]:
-    """The largest along an axis, in order; their positions are int64."""
-    x, axis = source.input(0), source.attribute("axis", -1)
-    count = source.attribute("k", None) if source.version < 10 else source.value(source.input(1))
-    source.require(
-        source.attribute("largest", 1) == 1 and source.attribute("sorted", 1) == 1,
-        "the least, or no order",
-    )
-    rank = source.rank(x)
-    if not -rank <= axis < rank:
-        raise FormatError(f"axis {axis} of {rank} axes")
-    order = [a for a in range(rank) if a != axis % rank] + [axis % rank]
-    back = [order.index(a) for a in range(rank)]
-    values, places = source.several(
-        topk, source.transposed(x, order), source.whole(np.reshape(count, ()))
-    )
-    places = source.add(cast, places, to="s64")
-    return source.transposed(values, back), source.transposed(places, back)

@@ -12,6 +12,7 @@ from ...refimpl import shape as ours
 from ...refimpl.axes import whole_numbers
 from ...refimpl.cast import cast
 from ...refimpl.fill import fill
+from ...refimpl.reduce import reduce_prod
 from ...refimpl.window import broadcast_to
 from ...refimpl.window import slice as cut
 from .source import ONNX, OnnxSource
@@ -147,7 +148,8 @@ def shape_of(source: OnnxSource) -> str:
 @ONNX.of("Size")
 def size_of(source: OnnxSource) -> str:
     """The product of the sizes."""
-    return source.constant(np.array(math.prod(source.shape(source.input(0))), np.int64))
+    sizes = source.add(ours.shape, source.input(0), to="s64")
+    return source.add(reduce_prod, sizes, source.whole([0]))
 
 
 @ONNX.of("Constant")
