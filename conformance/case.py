@@ -100,6 +100,27 @@ class Case:
         }
 
 
+@dataclass(frozen=True)
+class HostCase:
+    """One application of an operator that runs in Python, on any values; `outputs` is how many come out."""
+
+    op: Op[..., Any]
+    args: tuple[Any, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    outputs: int = 1
+
+    def graph(self) -> Graph:
+        """Return the network that consists of this one node; input i is `x{i}`, output i `y{i}`."""
+        names = tuple(None if a is None else f"x{i}" for i, a in enumerate(self.args))
+        outputs = tuple(f"y{i}" for i in range(self.outputs))
+        node = Node(self.op, names, outputs, dict(self.attributes), name=self.op.__name__)
+        return Graph((node,), tuple(filter(None, names)), outputs, {}, name=self.op.__name__)
+
+    def feeds(self) -> dict[str, Any]:
+        """Return the values for the inputs of `graph()`."""
+        return {f"x{i}": a for i, a in enumerate(self.args) if a is not None}
+
+
 def _zero(type: TensorType) -> Array:
     """Return the tensor of this type that stands for zeros."""
     return np.full(type.shape, type.quant.zero_point[0] if type.quant else 0, type.dtype)

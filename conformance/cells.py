@@ -11,7 +11,9 @@ from typing import Any
 
 @dataclass
 class Cells:
-    """A dense row-major array of Python numbers (int, float, Fraction, mpf, bool).
+    """A dense row-major array of Python numbers (int, float, Fraction, mpf, bool), or of texts.
+
+    `format` names the element type where that matters: of values that no shape rule tells of.
 
     >>> c = Cells((2, 2), [1, 2, 3, 4]); c[1, 0]
     3
@@ -19,6 +21,7 @@ class Cells:
 
     shape: tuple[int, ...]
     values: list[Any]
+    format: str = ""
 
     @staticmethod
     def full(shape: Sequence[int], value: Any) -> Cells:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, TensorType
-from .case import Case
+from ..ir import FORMAT_OF, FORMATS, Array, Deferred, Graph, TensorType
+from ..ir.op import RUN
+from .case import Case, HostCase
 from .cells import Cells
-from .tables import EXACT, EXACT_INT8
+from .tables import EXACT, EXACT_INT8, HOST_EXACT
 
 
 def has_exact(case: Case) -> bool:
@@ -36,6 +37,51 @@ def exact(case: Case) -> tuple[Array, ...]:
     return tuple(
         _rounded(cell, type, wraps=not quantized) for cell, type in zip(results, out, strict=True)
     )
+
+
+def exact_host(case: HostCase) -> tuple[Any, ...]:
+    """Return what an operator that runs in Python gives, by its exact oracle."""
+    given = [_as_cells(a) for a in case.args]
+    attributes = {**case.op.attributes, **case.attributes}
+    if any(p.name == RUN for p in case.op.parameters):
+        attributes[RUN] = _run_exactly
+    found = HOST_EXACT[case.op](*given, **attributes)
+    return tuple(map(_as_values, found if isinstance(found, tuple) else (found,)))
+
+
+def _as_cells(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_cells(v) for v in value]
+    if value is None:
+        return None
+    cells = Cells.of(value)
+    cells.format = FORMAT_OF[value.dtype]
+    return cells
+
+
+def _as_values(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_values(v) for v in value]
+    if value is None:
+        return None
+    array = np.empty(len(value.values), FORMATS[value.format])
+    array[:] = value.values
+    return array.reshape(value.shape)
+
+
+def _run_exactly(body: Graph | Deferred, values: Sequence[Any]) -> tuple[Any, ...]:
+    """Run a network in an attribute, each node by its exact oracle."""
+    known = dict(zip(body.inputs, map(_as_values, values), strict=True))
+    graph = body.read(known) if isinstance(body, Deferred) else body
+    known |= dict(graph.constants)
+    for node in graph.nodes:
+        args = tuple(None if n is None else known[n] for n in node.inputs)
+        if node.op.host:
+            results = exact_host(HostCase(node.op, args, dict(node.attributes)))
+        else:
+            results = exact(Case(node.op, args, dict(node.attributes)))
+        known.update(zip(node.outputs, results, strict=True))
+    return tuple(_as_cells(known[n]) for n in body.outputs)
 
 
 def _rounded(cells: Cells, type: TensorType, wraps: bool) -> Array:

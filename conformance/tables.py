@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis.strategies import SearchStrategy
 
 from ..ir import Facet, Op
-from .case import Case
+from .case import Case, HostCase
 
 Key = tuple[Op[..., Any], str]
 
@@ -29,4 +29,13 @@ EXACT_INT8: Facet[Key, Callable[..., Any]] = Facet(
 # largest absolute error of a conforming float32 implementation against the exact result.
 ENVELOPE: Facet[Op[..., Any], Callable[..., Any]] = Facet(
     "envelope", "litegold.conformance.envelopes"
+)
+
+# The same for operators that run in Python, on any values (`HostCase`). exact(*values, run=..., **attributes): an array
+# is Cells of a named format, a sequence a list, an empty optional None; `run(body, values)` runs a network.
+HOST_CASES: Facet[Op[..., Any], SearchStrategy[HostCase]] = Facet(
+    "strategy of host values", "litegold.conformance.strategies"
+)
+HOST_EXACT: Facet[Op[..., Any], Callable[..., Any]] = Facet(
+    "exact oracle of host values", "litegold.conformance.exact"
 )

@@ -164,8 +164,8 @@ def _check_node(node: Node, defined: set[str]) -> None:
         if name is not None and name not in defined:
             raise InputError(f"{node}: it reads {name}, which nothing has computed before")
     if node.op.variadic:
-        holes = [i for i, n in enumerate(node.inputs) if n is None]
-        fits = not holes and len(node.inputs) >= len(node.op.inputs) - 1
+        holes = [n for n in node.inputs if n is None]
+        fits = (node.op.host or not holes) and len(node.inputs) >= len(node.op.inputs) - 1
     else:
         tensors = [p for p in node.op.parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
         given = (*node.inputs, *[None] * (len(tensors) - len(node.inputs)))

@@ -31,7 +31,8 @@ def test_every_key_has_a_vector():
 
 def test_every_operator_has_a_vector():
     load_all("litegold.refimpl")
-    assert not OPS.keys() - {path.parent.name for path in VECTORS}
+    numeric = {name for name, op in OPS.items() if not op.host}
+    assert not numeric - {path.parent.name for path in VECTORS}
 
 
 def test_vectors_are_small():
