@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...ir import FORMAT_OF, FORMATS
 from ...refimpl.cast import cast, dequantize
+from ...refimpl.text import number_to_text, text_to_number
 from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
 from .tensors import dtype_of
@@ -38,8 +41,13 @@ def _beyond(site: OnnxSite, code: str, limit: int) -> str:
 
 
 @ONNX.of("Cast")
-def cast_of(source: OnnxSource) -> str:
+def cast_of(source: OnnxSource) -> str | Sequence[str]:
     """Only where ONNX says what happens, both do the same."""
     to, x = source.attribute("to", 0), source.input(0)
     name = FORMAT_OF[dtype_of(to, "attribute to")]
+    here = source.type(x).format
+    if name != here and "str" in (name, here):
+        if name == "str":
+            return source.host(number_to_text, x)
+        return source.host(text_to_number, x, to=name)
     return x if source.type(x).format == name else source.add(cast, x, to=name)

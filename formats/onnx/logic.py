@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...ir import Op
 from ...refimpl import logic as ours
-from .source import same
+from ...refimpl.text import string_equal
+from .source import ONNX, OnnxSource, same
 from .table import ONNX_WRITER, OnnxSite, alike
 
 alike("Equal", ours.equal)
@@ -26,7 +28,6 @@ def write_not_equal(site: OnnxSite) -> str:
 
 
 _ALIKE: dict[str, Op[..., Any]] = {
-    "Equal": ours.equal,
     "Greater": ours.greater,
     "GreaterOrEqual": ours.greater_equal,
     "Less": ours.less,
@@ -39,3 +40,11 @@ _ALIKE: dict[str, Op[..., Any]] = {
 }
 for _code, _op in _ALIKE.items():
     same(_code, _op)
+
+
+@ONNX.of("Equal")
+def equal_of(source: OnnxSource) -> str | Sequence[str]:
+    """Texts are compared in Python."""
+    if source.type(source.input(0)).format == "str":
+        return source.host(string_equal, *source.given)
+    return source.add(ours.equal, *source.given)

@@ -1,0 +1,99 @@
+"""Sequences, optionals and texts: what is wrong with them is said, and patterns take no exponential time."""
+
+import time
+
+import numpy as np
+import pytest
+
+from litegold.formats import load
+from litegold.ir import ConstraintError, Graph, InputError, RunError
+from litegold.refimpl import regex, sequence, text
+from litegold.runtime import Session
+from litegold.runtime.interpreter import interpret
+
+ONE, TWO = np.ones(1), np.ones(2)
+SAME = Graph((), ("x", "y"), ("x",), {})
+ABC = text.texts("abc", (3,))
+
+
+@pytest.mark.parametrize(
+    ("label", "op", "args", "attributes"),
+    [
+        ("C1", sequence.sequence_at, [[ONE], TWO], {}),
+        ("C1", sequence.sequence_insert, [[ONE], ONE, TWO], {}),
+        ("C1", sequence.sequence_erase, [[ONE], TWO], {}),
+        ("C1", sequence.sequence_map, [[ONE], [ONE, ONE]], {"body": SAME, "count": 2}),
+        ("C1", sequence.split_to_sequence, [TWO], {"axis": 1}),
+        ("C2", sequence.split_to_sequence, [TWO, np.array([1, 2])], {}),
+        ("C2", sequence.split_to_sequence, [TWO, np.array(0)], {}),
+        ("C1", sequence.concat_from_sequence, [[]], {"axis": 0}),
+        ("C2", sequence.concat_from_sequence, [[ONE]], {"axis": 1}),
+        ("C3", sequence.concat_from_sequence, [[ONE, TWO]], {"axis": 0, "new_axis": True}),
+        ("C1", text.string_concat, [ABC, text.texts("ab", (2,))], {}),
+        ("C1", text.string_equal, [ABC, text.texts("ab", (2,))], {}),
+        ("C1", text.string_normalize, [ABC.reshape(3, 1)], {}),
+        ("C2", text.string_normalize, [ABC], {"change": "TITLE"}),
+    ],
+    ids=lambda v: getattr(v, "__name__", None),
+)
+def test_constraints(label, op, args, attributes):
+    with pytest.raises(ConstraintError) as caught:
+        op(*args, **attributes)
+    assert caught.value.label == label
+
+
+@pytest.mark.parametrize("position", [2, -3, 2**40])
+def test_a_position_beyond_the_ends_is_an_error(position):
+    for op in (sequence.sequence_at, sequence.sequence_erase):
+        with pytest.raises(RunError, match=str(position)):
+            op([ONE, TWO], np.int64(position))
+    with pytest.raises(RunError, match="-3"):
+        sequence.sequence_insert([ONE, TWO], ONE, np.int64(-3))
+
+
+def test_nothing_is_in_an_empty_optional():
+    with pytest.raises(RunError, match="empty"):
+        sequence.optional_get_element(None)
+
+
+@pytest.mark.parametrize("value", ["", "1.5", "x", "1e5"])
+def test_a_text_that_is_no_number_is_an_error(value):
+    with pytest.raises(RunError, match="s32"):
+        text.text_to_number(text.texts([value], (1,)), to="s32")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(", r"(a)\1", "(?=a)a", "a{9999}{9999}", "(" * 5000, "[b-a]", "(?i)a", "(?i:a)"]
+)
+def test_a_pattern_that_is_none_is_an_error(pattern):
+    with pytest.raises(InputError, match=r"pattern|expression"):
+        text.regex_full_match(ABC, pattern=pattern)
+
+
+def test_patterns_take_no_exponential_time():
+    """(a*)*b tries every way to cut a row of a's where an engine goes back."""
+    start = time.process_time()
+    assert not regex.compiled("(a*)*b")("a" * 2000)
+    assert time.process_time() - start < 5
+
+
+def test_texts_become_numbers_and_numbers_texts():
+    """A file with Cast to texts and back, and Equal of texts."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node("Cast", ["x"], ["t"], to=TensorProto.STRING),
+        helper.make_node("Cast", ["t"], ["y"], to=TensorProto.FLOAT),
+        helper.make_node("Equal", ["t", "t"], ["same"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info(n, t, [3])
+        for n, t in (("x", TensorProto.FLOAT), ("y", TensorProto.FLOAT), ("same", TensorProto.BOOL))
+    ]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    x = np.float32([0.1, -np.inf, 1e20])
+    found = load(model.SerializeToString())
+    for values in (interpret(found, {"x": x}), Session(found).run({"x": x})):
+        assert values["y"].tobytes() == x.tobytes() and values["same"].all()
