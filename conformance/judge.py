@@ -141,7 +141,7 @@ def node_bounds(
     if form == "f16" and "f32" in node.op.dtypes:
         return _half_bounds(node, types, args, want, algorithms)
     if form == "hybrid":
-        args = [_real(a, t) for a, t in zip(args, types, strict=True)]
+        args = [real_values(a, t) for a, t in zip(args, types, strict=True)]
     elif (form != "f32" and (node.op, form) in INT8) or all(w.dtype.kind != "f" for w in want):
         return zeros
     attributes = {**node.op.attributes, **node.attributes}
@@ -223,7 +223,7 @@ def _share(verdict: Verdict) -> float:
     return verdict.worst / verdict.bound if verdict.bound else verdict.worst
 
 
-def _real(value: Array | None, type: TensorType | None) -> Any:
+def real_values(value: Array | None, type: TensorType | None) -> Any:
     """Return what a quantized array stands for; others as they are."""
     if value is None or type is None or type.quant is None or value.dtype.kind == "f":
         return value

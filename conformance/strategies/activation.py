@@ -22,6 +22,7 @@ from ...refimpl.activation import (
 from ..case import Case
 from ..tables import CASES
 from .draw import FINITE, SPECIAL, arrays, floats, ints, quant_params, scales, shapes
+from .fit import fitted
 from .unary import float_cases, quantized_cases
 
 SLOPES = (0.2, 0.01, 0.25, 0.0, 1.0, 1.5, -0.5)
@@ -55,7 +56,7 @@ def prelu_cases(draw: st.DrawFn, fmt: str) -> Case:
         return Case(prelu, (x, alpha), constant=constant)
     quant = draw(quant_params(fmt)), draw(quant_params(fmt))
     out = draw(quant_params(fmt, low=2.0**-6))
-    return Case(
+    case = Case(
         prelu,
         (x, alpha),
         quant=quant,
@@ -63,6 +64,7 @@ def prelu_cases(draw: st.DrawFn, fmt: str) -> Case:
         out_quant=(out,),
         constant=constant,
     )
+    return draw(fitted(case, least=2.0**-9))
 
 
 @st.composite

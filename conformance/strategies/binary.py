@@ -24,8 +24,8 @@ from ...refimpl.binary import pow as pow_op
 from ..case import Case
 from ..tables import CASES
 from .draw import FINITE, SMALL, SPECIAL, arrays, broadcast_shapes, ints, quant_params, shapes
+from .fit import LIMITS, activated, fitted
 
-ACTIVATIONS = ("none", "relu", "relu_n1_to_1", "relu6")
 FUSED: tuple[Op[..., Any], ...] = (add, sub, mul, div)
 
 
@@ -37,7 +37,7 @@ def nonzero(x: Array) -> Array:
 def _attributes(op: Op[..., Any]) -> st.SearchStrategy[dict[str, str]]:
     if op not in FUSED:
         return st.just({})
-    return st.sampled_from(ACTIVATIONS).map(lambda activation: {"activation": activation})
+    return st.sampled_from(tuple(LIMITS)).map(lambda activation: {"activation": activation})
 
 
 @st.composite
@@ -93,14 +93,14 @@ def quantized_pair_cases(draw: st.DrawFn, op: Op[..., Any], fmt: str) -> Case:
     other = draw(st.just(quant) | quant_params(fmt, high=2.0**-4, low=least))
     out = draw(quant_params(fmt, low=2.0**-8))
     x, y = draw(ints(fmt, first)), draw(ints(fmt, second))
-    return Case(
+    case = Case(
         op,
         (x, y),
-        draw(_attributes(op)),
         quant=(quant, other),
         out_dtype=(FORMATS[fmt],),
         out_quant=(out,),
     )
+    return draw(fitted(draw(activated(case)) if op in FUSED else case, least=2.0**-9))
 
 
 @st.composite

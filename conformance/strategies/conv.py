@@ -15,8 +15,9 @@ from ...refimpl.conv import Pad, Pair, conv2d, conv2d_transpose, depthwise_conv2
 from ..case import Case
 from ..tables import CASES
 from .draw import arrays, floats, ints, quant_params
+from .fit import LIMITS, activated, fitted
 
-ACTIVATIONS = ("none", "relu", "relu6", "relu_n1_to_1")
+ACTIVATIONS = tuple(LIMITS)
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 16, 17, 33)  # both sides of a vector's ends
 BUDGET = 2000  # multiplications, as the exact oracles are slow
 
@@ -49,24 +50,6 @@ def some_channels(draw: st.DrawFn, most: int) -> int:
 
 
 @st.composite
-def output_quant(
-    draw: st.DrawFn, fmt: str, x: QuantParams, w: QuantParams, terms: int
-) -> QuantParams:
-    """A scale for which sums of `terms` products use the range and seldom saturate; often a power of two of sx sw.
-
-    A product of two bytes is some 5,000 in size, a sum of them sqrt(terms) times that: 2**6 sqrt(terms) brings it to
-    80; zero points away from the middle, which uint8 has, make it larger. The powers of two make ties.
-    """
-    factor = math.sqrt(terms) * 2.0 ** draw(st.integers(5, 9 if fmt == "s8" else 12))
-    if draw(st.booleans()):
-        factor = 2.0 ** round(math.log2(factor))
-    else:
-        factor *= draw(st.floats(0.7, 1.4))
-    scale = float(np.float32(x.scale[0] * max(w.scale) * factor))
-    return QuantParams((scale,), draw(quant_params(fmt)).zero_point)
-
-
-@st.composite
 def weight_quant(draw: st.DrawFn, fmt: str, axis: int, channels: int) -> QuantParams:
     """uint8: any zero point; int8: symmetric, with a scale for each channel or one in all."""
     if fmt == "u8":
@@ -90,25 +73,27 @@ def product_case(
     """A case of inputs (x, w, *between, b) with these shapes; output channels are `axis` of `w`."""
     channels = shapes[1][axis]
     biased = draw(st.integers(0, 3)) > 0
-    attributes = {**attributes, "activation": draw(st.sampled_from(ACTIVATIONS))}
     places = frozenset(range(1, 3 + len(between)))
     if fmt in ("f32", "hybrid"):
         x = draw(floats(shapes[0]))
         b = draw(floats((channels,))) if biased else None
         if fmt == "f32":
-            return Case(op, (x, draw(floats(shapes[1])), *between, b), attributes, constant=places)
+            w = draw(floats(shapes[1]))
+            return draw(activated(Case(op, (x, w, *between, b), attributes, constant=places)))
         quant = draw(weight_quant("s8", axis, channels))
         w = draw(ints("s8", shapes[1], low=-127))
-        return Case(op, (x, w, *between, b), attributes, (None, quant), constant=places)
+        args = (x, w, *between, b)
+        return draw(activated(Case(op, args, attributes, (None, quant), constant=places)))
     xq, wq = draw(quant_params(fmt)), draw(weight_quant(fmt, axis, channels))
     x, w = draw(arrays(fmt, shapes[0])), draw(ints(fmt, shapes[1], low=-127 if fmt == "s8" else 0))
     most = 2 ** draw(st.integers(4, 15))
     b = draw(ints("s32", (channels,), low=-most, high=most)) if biased else None
     product = np.float32(xq.scale[0]) * np.array(wq.scale, np.float32)
     bq = QuantParams(tuple(product.tolist()), (0,) * len(product), 0) if biased else None
-    yq = draw(output_quant(fmt, xq, wq, terms))
     quants = (xq, wq, *[None] * len(between), bq)
-    return Case(op, (x, w, *between, b), attributes, quants, (x.dtype,), (yq,), constant=places)
+    yq = QuantParams((2.0**-4,), draw(quant_params(fmt)).zero_point)
+    case = Case(op, (x, w, *between, b), attributes, quants, (x.dtype,), (yq,), constant=places)
+    return draw(fitted(draw(activated(case)), unit=xq.scale[0] * max(wq.scale)))
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
 
 from ...ir import ANY, NUMBERS, Array
@@ -68,18 +69,25 @@ def reverse_sequence_cases(draw: st.DrawFn, fmt: str) -> Case:
     )
 
 
+def unlike(value: Array, other: Array) -> Array:
+    """Return a scalar, or 1 or 0 where it is the other one."""
+    if value != other and (value == value or other == other):
+        return value
+    return np.asarray(0 if other == 1 else 1, value.dtype)
+
+
 @st.composite
 def one_hot_cases(draw: st.DrawFn, fmt: str) -> Case:
-    """Indices up to two outside of the range on both sides."""
-    depth = draw(st.integers(0, 9))
+    """Indices up to two outside of the range on both sides, or none."""
+    depth = draw(st.sampled_from((3, 5, 9, 2, 7, 4, 6, 8, 1, 0)))
+    form = draw(st.sampled_from(("s32", "s64")))
+    beyond = draw(st.sampled_from((0, 1, 2)))
     indices = draw(
-        ints(
-            draw(st.sampled_from(("s32", "s64"))), draw(shapes(max_dims=3)), low=-2, high=depth + 1
-        )
+        ints(form, draw(shapes(max_dims=3)), low=-beyond, high=max(depth - 1 + beyond, -beyond))
     )
     axis = draw(st.integers(-1, indices.ndim))
     on, quant = draw(typed(fmt, ()))
-    off = draw(typed(fmt, ()))[0]
+    off = unlike(draw(typed(fmt, ()))[0], on)
     args = (indices, s32(depth), on, off)
     return moved(one_hot, args, quant, data=(2, 3), runtime=(0,), axis=axis)
 
@@ -95,7 +103,7 @@ def sparse_to_dense_cases(draw: st.DrawFn, fmt: str) -> Case:
     indices = draw(_indices(rows, sizes))
     each = () if rows == () or draw(st.booleans()) else (count,)
     values, quant = draw(typed(fmt, each))
-    default = draw(typed(fmt, ()))[0]
+    default = unlike(draw(typed(fmt, ()))[0], values.ravel()[0])
     args = (indices, s32(sizes), values, default)
     return moved(sparse_to_dense, args, quant, data=(2, 3), runtime=(0,))
 

@@ -10,8 +10,9 @@ from ...ir import Op
 from ...refimpl.pool import avg_pool2d, max_pool2d
 from ..case import Case
 from ..tables import CASES
-from .conv import ACTIVATIONS, pairs, some_channels, windows
+from .conv import pairs, some_channels, windows
 from .draw import arrays
+from .fit import activated
 from .typed import stored_quant
 
 
@@ -22,13 +23,8 @@ def pool_cases(draw: st.DrawFn, op: Op[..., Any], fmt: str) -> Case:
     (rows, columns), pad = draw(windows(kernel, stride, (1, 1)))
     x = draw(arrays(fmt, (draw(st.integers(1, 2)), rows, columns, draw(some_channels(17)))))
     quant = draw(stored_quant(fmt))
-    attributes = {
-        "kernel": kernel,
-        "stride": stride,
-        "pad": pad,
-        "activation": draw(st.sampled_from(ACTIVATIONS)),
-    }
-    return Case(op, (x,), attributes, (quant,), out_quant=(quant,))
+    attributes = {"kernel": kernel, "stride": stride, "pad": pad}
+    return draw(activated(Case(op, (x,), attributes, (quant,), out_quant=(quant,))))
 
 
 for _fmt in ("f32", "s8", "u8"):

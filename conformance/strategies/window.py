@@ -37,7 +37,15 @@ def _entry(draw: st.DrawFn, size: int) -> Entry:
     bounds = st.integers(-size - 2, size + 2)
     stride = draw(st.sampled_from((1, 1, 2, 3, -1, -2)))
     bits = {m: draw(st.integers(0, 2)) == 0 for m in ("begin_mask", "end_mask")}
-    return draw(bounds), draw(bounds), stride, bits
+    if draw(st.integers(0, 9)) == 9:  # most of these are empty
+        return draw(bounds), draw(bounds), stride, bits
+    first = draw(st.integers(0, size - 1))
+    count = draw(st.integers(1, size - first + 2))
+    begin, end = first, first + count
+    if stride < 0:
+        begin, end = size - 1 - first, size - 1 - first - count
+        end = end if end >= 0 else -size - 1
+    return draw(st.sampled_from((begin, begin - size))), end, stride, bits
 
 
 @st.composite
@@ -81,7 +89,7 @@ def tile_cases(draw: st.DrawFn, fmt: str) -> Case:
     """Up to three times along each axis, or none at all."""
     x, quant = draw(typed(fmt, draw(shapes(min_dims=1, max_dims=4, max_elements=48))))
     multiples = s32([draw(st.integers(1, 3)) for _ in x.shape])
-    if draw(st.integers(0, 9)) == 0:
+    if draw(st.integers(0, 15)) == 15:
         multiples[draw(st.integers(0, x.ndim - 1))] = 0
     return moved(tile, (x, multiples), quant)
 
@@ -90,7 +98,7 @@ def tile_cases(draw: st.DrawFn, fmt: str) -> Case:
 def broadcast_to_cases(draw: st.DrawFn, fmt: str) -> Case:
     """Ones in any place, and up to two axes more in front."""
     shape = draw(shapes(max_dims=4, max_elements=120))
-    ones = [draw(st.booleans()) for _ in shape]
+    ones = [draw(st.integers(0, 2)) == 2 for _ in shape]
     x, quant = draw(typed(fmt, tuple(1 if one else n for one, n in zip(ones, shape, strict=True))))
     front = [draw(st.integers(1, 3)) for _ in builtins.range(draw(st.integers(0, 5 - len(shape))))]
     return moved(broadcast_to, (x, s32([*front, *shape])), quant)
