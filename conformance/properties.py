@@ -30,7 +30,9 @@ def oracles_agree(case: Case, want: Sequence[Array] | None = None) -> Verdict:
     verdict = Verdict(True)
     for w, g, type, envelope in zip(want, got, case.out, bounds, strict=True):
         if (g.dtype, g.shape) != (type.dtype, type.shape):
-            return Verdict(False, reason=f"{g.dtype}{list(g.shape)}, but the shape rule says {type}")
+            return Verdict(
+                False, reason=f"{g.dtype}{list(g.shape)}, but the shape rule says {type}"
+            )
         verdict = judge(g, w, one_unit(w, envelope))
         if not verdict:
             return verdict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +11,10 @@ from ..ir import Array, Op
 from ..refimpl.fill import fill, zeros_like
 
 # What these return is one value by their meaning: only that there is some can be asked.
-UNIFORM: tuple[Op[..., object], ...] = (fill, zeros_like)
+UNIFORM: tuple[Op[..., Any], ...] = (fill, zeros_like)
 
 
-def is_telling(op: Op[..., object], outputs: Sequence[Array]) -> bool:
+def is_telling(op: Op[..., Any], outputs: Sequence[Array]) -> bool:
     """Return whether some output is telling: not empty, and not the same everywhere.
 
     An output of several elements is telling if it holds two different values, NaN being one (so it is neither all

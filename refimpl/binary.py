@@ -75,7 +75,10 @@ def mul(x: Array, y: Array, *, activation: str = "none") -> Array:
     [10, 14]
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        return activate(np.asarray(np.multiply(x, y)), activation)
+        # of halves, a product that will be 0 has a sign before it is rounded
+        wide = np.float32 if x.dtype == np.float16 else x.dtype
+        product = np.asarray(np.multiply(x, y, dtype=wide))
+        return activate(product, activation).astype(x.dtype)
 
 
 @op(infer=broadcast_type, dtypes=("f32", "s32"))
@@ -91,7 +94,8 @@ def div(x: Array, y: Array, *, activation: str = "none") -> Array:
     """
     if x.dtype.kind == "f":
         with np.errstate(all="ignore"):
-            return activate(np.asarray(np.divide(x, y)), activation)
+            single = np.float32 if x.dtype == np.float16 else x.dtype  # its sign, as in `mul`
+            return activate(np.asarray(np.divide(x, y, dtype=single)), activation).astype(x.dtype)
     _require_nonzero(y, "div")
     wide = np.asarray(x, np.int64), np.asarray(y, np.int64)
     quotient = np.abs(wide[0]) // np.abs(wide[1]) * np.sign(wide[0]) * np.sign(wide[1])

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from litegold.conformance.properties import oracles_agree
 from litegold.conformance.second import exact

@@ -1,8 +1,8 @@
 """A mutant is a line of ours changed into a wrong one; it is caught if a generic property fails on a drawn case."""
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import importlib
 import inspect
@@ -63,7 +63,9 @@ class Mutant:
 MUTANTS: Facet[str, Mutant] = Facet("mutant", "litegold.conformance.mutants")
 
 
-def mutant(name: str, file: str, old: str, new: str, keys: str, what: str, origin: str = "") -> None:
+def mutant(
+    name: str, file: str, old: str, new: str, keys: str, what: str, origin: str = ""
+) -> None:
     """Enter a mutant; `keys` are parted by spaces."""
     MUTANTS.of(name)(Mutant(file, old, new, tuple(keys.split()), what, origin))
 

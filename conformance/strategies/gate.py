@@ -33,7 +33,10 @@ CHOICES: dict[Op[..., Any], dict[str, tuple[float, ...]]] = {
     swish: {"alpha": NUMBERS},
     thresholded_relu: {"alpha": NUMBERS},
     shrink: {"bias": (0.0, 1.5, 0.2, -0.5), "lambd": NUMBERS},
-    hard_sigmoid: {"alpha": NUMBERS, "beta": NUMBERS},
+    hard_sigmoid: {
+        "alpha": (0.2, 0.125, 0.05, -0.25, 0.1, 0.5, 0.04, 0.0),
+        "beta": (0.5, 0.25, 0.0, 0.75, 1.5),
+    },
 }
 
 

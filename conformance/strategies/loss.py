@@ -20,7 +20,7 @@ def negative_log_likelihood_cases(draw: st.DrawFn) -> Case:
     target = rng.integers(0, shape[1], (shape[0], *shape[2:]))
     ignored = draw(st.sampled_from((None, None, 0, -5, 300)))
     if ignored is not None:
-        share = draw(st.sampled_from((0.3, 0.3, 1.0)))
+        share = draw(st.sampled_from((0.3, 0.3, 0.1, 0.5, 0.3, 0.2, 0.4, 1.0)))
         target = np.where(rng.random(target.shape) < share, ignored, target)
     weight = draw(st.none() | floats(shape[1:2]))
     return Case(
