@@ -6,6 +6,7 @@ A network in an attribute takes its own inputs and then what it captures from ou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -184,6 +185,7 @@ def scan(
     backward: tuple[bool, ...],
     out_axes: tuple[int, ...],
     out_backward: tuple[bool, ...],
+    batched: bool = False,
     run: Run = run_plainly,
 ) -> tuple[Any, ...]:
     """Run `body` over the slices of some tensors, one after the other (ONNX Scan).
@@ -197,24 +199,27 @@ def scan(
         carried, scanned: how many values go from slice to slice, and how many are sliced.
         axes, backward: of each scanned tensor.
         out_axes, out_backward: of each stack.
+        batched: carried and scanned tensors, and all results, have an axis in front of which each element is run alone.
 
     Constraints:
-        (C1) All scanned tensors have as many slices, at least one.
+        (C1) All scanned tensors have as many slices, at least one; so have batches.
 
     >>> body = Graph((), ("s", "x"), ("s", "x"), {})
     >>> one = {"axes": (0,), "backward": (False,), "out_axes": (0,), "out_backward": (True,)}
     >>> scan(0, np.arange(3), body=body, carried=1, scanned=1, **one)
     (0, array([2, 1, 0]))
     """
-    state = list(values[:carried])
     inputs, outside = values[carried : carried + scanned], values[carried + scanned :]
-    slices = [np.moveaxis(x, axis, 0) for x, axis in zip(inputs, axes, strict=True)]
-    counts = {len(s) for s in slices}
-    require("C1", len(counts) == 1 and 0 not in counts, f"there are {sorted(counts)} slices")
-    slices = [s[::-1] if back else s for s, back in zip(slices, backward, strict=True)]
-    rounds = []
-    for parts in zip(*slices, strict=True):
-        found = run(body, [*state, *map(np.ascontiguousarray, parts), *outside])
+    if batched:
+        batches = _slices(values[: carried + scanned], (0,) * (carried + scanned))
+        alone = partial(scan.reference, body=body, carried=carried, scanned=scanned, run=run)
+        alone = partial(alone, axes=axes, backward=backward)
+        alone = partial(alone, out_axes=out_axes, out_backward=out_backward)
+        results = [alone(*batch, *outside) for batch in batches]
+        return tuple(_stacked(column) for column in zip(*results, strict=True))
+    state, rounds = list(values[:carried]), []
+    for parts in _slices(inputs, axes, backward):
+        found = run(body, [*state, *parts, *outside])
         state = list(found[:carried])
         rounds.append(found[carried:])
     stacks = [
@@ -222,3 +227,14 @@ def scan(
         for parts, back in zip(zip(*rounds, strict=True), out_backward, strict=True)
     ]
     return (*state, *(np.moveaxis(s, 0, axis) for s, axis in zip(stacks, out_axes, strict=True)))
+
+
+def _slices(
+    xs: Sequence[Array], axes: Sequence[int], backward: Sequence[bool] = ()
+) -> list[list[Array]]:
+    """Cut tensors along an axis each; return the slices of all that belong together."""
+    moved = [np.moveaxis(x, axis, 0) for x, axis in zip(xs, axes, strict=True)]
+    counts = {len(x) for x in moved}
+    require("C1", len(counts) == 1 and 0 not in counts, f"there are {sorted(counts)} slices")
+    moved = [x[::-1] if any(backward[i : i + 1]) else x for i, x in enumerate(moved)]
+    return [[np.array(x[i], order="C") for x in moved] for i in range(counts.pop())]

@@ -113,15 +113,36 @@ def exact_scan(
     backward: tuple[bool, ...],
     out_axes: tuple[int, ...],
     out_backward: tuple[bool, ...],
+    batched: bool,
     run: Run,
 ) -> Any:
-    """Fold the body over tuples of slices."""
-    state, rest = list(values[:carried]), list(values[carried + scanned :])
+    """Fold the body over tuples of slices; of each element of a batch."""
+    if batched:
+        many = [_slices(v, 0, False) for v in values[: carried + scanned]]
+        rest = values[carried + scanned :]
+        each = [
+            exact_scan(
+                *one,
+                *rest,
+                body=body,
+                carried=carried,
+                scanned=scanned,
+                axes=axes,
+                backward=backward,
+                out_axes=out_axes,
+                out_backward=out_backward,
+                batched=False,
+                run=run,
+            )
+            for one in zip(*many, strict=True)
+        ]
+        return tuple(_stacked(list(column), 0) for column in zip(*each, strict=True))
+    state, outside = list(values[:carried]), list(values[carried + scanned :])
     given = values[carried : carried + scanned]
     columns = [_slices(x, a, b) for x, a, b in zip(given, axes, backward, strict=True)]
     rows: list[tuple[Any, ...]] = []
     for parts in zip(*columns, strict=True):
-        found = run(body, [*state, *parts, *rest])
+        found = run(body, [*state, *parts, *outside])
         state, row = list(found[:carried]), tuple(found[carried:])
         rows.append(row)
     results = []

@@ -129,8 +129,12 @@ def scan_cases(draw: st.DrawFn) -> HostCase:
         "out_axes": tuple(draw(st.integers(-rank - 1, rank)) for _ in range(2)),
         "out_backward": tuple(draw(st.booleans()) for _ in range(2)),
     }
-    args = (draw(numbers(shape)), *given, draw(numbers(shape)))
-    return HostCase(scan, args, attributes, 3)
+    args = [draw(numbers(shape)), *given]
+    if draw(st.booleans()):
+        count = draw(st.integers(1, 3))
+        args = [np.stack([np.roll(a, i) for i in range(count)]) for a in args]
+        attributes["batched"] = True
+    return HostCase(scan, (*args, draw(numbers(shape))), attributes, 3)
 
 
 HOST_CASES.of(pass_through)(pass_through_cases())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...ir import FormatError, UnsupportedError
+from ...ir import FormatError
 from ...refimpl import control as ours
 from .source import ONNX, OnnxSource
 
@@ -32,16 +32,18 @@ def loop_of(source: OnnxSource) -> Sequence[str]:
 
 @ONNX.of("Scan")
 def scan_of(source: OnnxSource) -> Sequence[str]:
-    """Version 8 has a batch axis in front, and lengths, which are not supported."""
+    """Version 8 has a batch axis in front, and lengths of its elements, which are not supported."""
     body, outside = source.body("body")
-    given = source.inputs
-    scanned = source.attribute("num_scan_inputs", 0)
-    if source.version < 9:
-        raise UnsupportedError("Scan of operator set 8")
+    scanned, batched = source.attribute("num_scan_inputs", 0), source.version < 9
+    source.require(not batched or source.optional(0) is None, "Scan with sequence_lens")
+    given = source.inputs[batched:]
     carried, stacked = len(given) - scanned, len(body.outputs) - len(given) + scanned
     if scanned < 1 or carried < 0 or stacked < 0:
         raise FormatError(f"num_scan_inputs is {scanned}, of {len(given)} inputs")
-    names = [source.input(i) for i in range(len(given))]
+    names = [source.input(i + batched) for i in range(len(given))]
+    directions = source.attribute(
+        "directions" if batched else "scan_input_directions", (0,) * scanned
+    )
     return source.host(
         ours.scan,
         *names,
@@ -51,7 +53,8 @@ def scan_of(source: OnnxSource) -> Sequence[str]:
         carried=carried,
         scanned=scanned,
         axes=source.attribute("scan_input_axes", (0,) * scanned),
-        backward=tuple(map(bool, source.attribute("scan_input_directions", (0,) * scanned))),
+        backward=tuple(map(bool, directions)),
         out_axes=source.attribute("scan_output_axes", (0,) * stacked),
         out_backward=tuple(map(bool, source.attribute("scan_output_directions", (0,) * stacked))),
+        batched=batched,
     )

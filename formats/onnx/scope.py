@@ -255,11 +255,23 @@ class Scope:
             self.file, self.late, names, self.work.constants, wanted, taken, self.needs
         )
 
+    def _unknown(self, graph: Any) -> Iterator[str]:
+        """Yield the operators of a graph inside of a node that have no rule."""
+        for node in graph.node:
+            domain = "" if node.domain in DEFAULT_DOMAINS else node.domain
+            if (domain, node.op_type) not in self.file.functions and (
+                domain or node.op_type not in ONNX
+            ):
+                yield f"{domain}.{node.op_type}" if domain else node.op_type
+            for inner in inner_graphs(node):
+                yield from self._unknown(inner)
+
     def body(self, graph: Any) -> tuple[Deferred, tuple[str, ...]]:
         """Return a graph inside of a node, and the tensors of ours that it takes from outside.
 
         Its inputs are its own ones, by their names in the file, and then those.
         """
+        self.missing |= dict.fromkeys(self._unknown(graph))
         outside = captured(graph)
         names = {n: self.work.names[n] for n in outside}
         taken = dict.fromkeys(o for o in names.values() if o not in self.work.constants)

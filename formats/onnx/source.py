@@ -151,6 +151,10 @@ class OnnxSource:
         work.nodes.append(Node(op, inputs, tuple(names), attributes, name=self.name))
         return tuple(names)
 
+    def give_type(self, name: str, type: TensorType) -> None:
+        """Say of what type a tensor will be that a node makes in Python."""
+        self.workspace.types[name] = self.workspace.other[name] = type
+
     def body(self, attribute: str) -> tuple[Deferred, tuple[str, ...]]:
         """Return the graph in an attribute, and the tensors that it takes from outside, after its own inputs."""
         graph = self.attribute(attribute)

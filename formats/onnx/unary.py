@@ -59,9 +59,9 @@ def reciprocal(source: OnnxSource) -> str:
     return source.add(div, source.scalar(1, x), x)
 
 
-@ONNX.of("Identity", "Dropout")
+@ONNX.of("Identity")
 def identity(source: OnnxSource) -> str:
-    """The tensor itself: inference drops nothing out. Its mask is not to be had."""
+    """The tensor itself."""
     return source.input(0)
 
 
