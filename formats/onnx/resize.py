@@ -6,12 +6,22 @@ find the same one do they mean the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...ir import FormatError, UnsupportedError
+from ...refimpl.gather import gather
+from ...refimpl.resample import (
+    ROUNDINGS,
+    TRANSFORMATIONS,
+    all_taps,
+    nearest_places,
+    places,
+    resize,
+)
 from ...refimpl.resize import (
     bilinear_axis,
     nearest_axis,
@@ -82,68 +92,179 @@ def write_resize_nearest_neighbor(site: OnnxSite) -> str:
     )
 
 
+@ONNX_WRITER.of(resize)
+def write_resize(site: OnnxSite) -> str:
+    """Write Resize, by factors where the node names them, else by sizes."""
+    scale, roi = site.attribute("scale"), site.attribute("roi")
+    sizes = site.whole(list(site.out[0].shape)) if not scale else ""
+    if not scale and 0 in site.type().shape:
+        raise UnsupportedError("ONNX cannot resize what is empty")
+    factors = np.asarray(scale, np.float32)
+    if scale:
+        wanted = np.floor(factors * np.asarray(site.type().shape, np.float32))
+        if np.any(factors != scale) or tuple(wanted) != site.out[0].shape:
+            raise UnsupportedError("ONNX has another size for these factors")
+    if np.any(np.asarray(roi, np.float32) != roi):
+        raise UnsupportedError("ONNX has float32 for what is cropped")
+    return site.emit(
+        "Resize",
+        site.input(0),
+        site.constant(roi, np.float32) if roi else "",
+        site.constant(factors) if scale else "",
+        *([sizes] if sizes else []),
+        mode=site.attribute("mode"),
+        coordinate_transformation_mode=site.attribute("transformation"),
+        nearest_mode=site.attribute("rounding"),
+        cubic_coeff_a=site.attribute("coefficient"),
+        exclude_outside=int(site.attribute("exclude_outside")),
+        antialias=int(site.attribute("antialias")),
+        extrapolation_value=site.attribute("extrapolation"),
+    )
+
+
 @ONNX.of("Resize", "Upsample")
 def resize_of(source: OnnxSource) -> str:
-    """Where ONNX finds the same places in the source as TFLite does; by sizes or by factors."""
+    """As TFLite does it, where that finds the same places; else by weights, or by copies where nothing is computed."""
     x = source.input(0)
-    source.require(source.rank(x) == 4, f"{source.rank(x)} axes")
-    target, mode = _target(source, x), source.attribute("mode", "nearest")
-    where, rounding = _conventions(source)
-    source.require(mode in ("nearest", "linear"), f"mode={mode}")
-    source.require("axes" not in source.attributes, "axes")
-    source.require(
-        where in ("align_corners", "half_pixel", "pytorch_half_pixel", "asymmetric"), where
-    )
-    corners, half = where == "align_corners", "half_pixel" in where
-    for size, n in zip(source.shape(x)[2:], target, strict=True):
-        places = onnx_places(size, n, "half_pixel" if half else where).astype(np.float64)
-        if mode == "linear":
-            lower, upper, fraction = bilinear_axis(size, n, corners, half)
-            ours = np.where(lower == upper, lower, lower + fraction)
-            _require_same(np.array_equal(np.clip(places, 0, size - 1).astype(np.float32), ours))
-        else:
-            found = np.clip(_rounded(places, rounding), 0, size - 1)
-            _require_same(np.array_equal(found, nearest_axis(size, n, corners, half)))
-    op = resize_bilinear if mode == "linear" else resize_nearest_neighbor
-    image = source.transposed(x, NHWC)
-    y = source.add(op, image, source.whole(target), align_corners=corners, half_pixel_centers=half)
-    return source.transposed(y, NCHW)
-
-
-def _conventions(source: OnnxSource) -> tuple[str, str]:
-    if source.code == "Upsample" or source.version < 11:
-        return "asymmetric", "floor"
-    where = source.attribute("coordinate_transformation_mode", "half_pixel")
-    return where, source.attribute("nearest_mode", "round_prefer_floor")
-
-
-def _rounded(places: NDArray[np.float64], how: str) -> NDArray[np.float64]:
-    rules: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-        "floor": np.floor,
-        "ceil": np.ceil,
-        "round_prefer_floor": lambda p: np.ceil(p - 0.5),
-        "round_prefer_ceil": lambda p: np.floor(p + 0.5),
-    }
-    if how not in rules:
-        raise UnsupportedError(f"nearest_mode={how}")
-    return rules[how](places)
-
-
-def _target(source: OnnxSource, x: str) -> list[int]:
-    """Return height and width, from sizes or from factors."""
     shape = source.shape(x)
-    sizes, factors = source.optional(3), source.optional(1 if source.version < 11 else 2)
+    size, scale, axes = _target(source, x)
+    options = _options(source)
+    options |= {"scale": scale, "roi": _roi(source, axes, len(shape))}
+    if source.type(x).dtype.kind != "f":
+        return _copied(source, x, size, options)
+    if len(shape) == 4 and size[:2] == shape[:2] and _as_tflite(shape[2:], size[2:], options):
+        where = options["transformation"]
+        op = resize_bilinear if options["mode"] == "linear" else resize_nearest_neighbor
+        y = source.add(
+            op,
+            source.transposed(x, NHWC),
+            source.whole(size[2:]),
+            align_corners=where == "align_corners",
+            half_pixel_centers="half_pixel" in where,
+        )
+        return source.transposed(y, NCHW)
+    return source.add(resize, x, source.whole(size), **options)
+
+
+def _options(source: OnnxSource) -> dict[str, Any]:
+    """Return the attributes of our operator; versions before 11 know one convention."""
+    mode = source.attribute("mode", "nearest")
+    source.require(mode in ("nearest", "linear", "cubic"), f"mode={mode}")
+    if source.code == "Upsample" or source.version < 11:
+        return {"mode": mode, "transformation": "asymmetric", "rounding": "floor"}
+    where = source.attribute("coordinate_transformation_mode", "half_pixel")
+    rounding = source.attribute("nearest_mode", "round_prefer_floor")
+    source.require(where in TRANSFORMATIONS, f"coordinate_transformation_mode={where}")
+    source.require(rounding in ROUNDINGS, f"nearest_mode={rounding}")
+    return {
+        "mode": mode,
+        "transformation": where,
+        "rounding": rounding,
+        "coefficient": source.attribute("cubic_coeff_a", -0.75),
+        "exclude_outside": bool(source.attribute("exclude_outside", 0)),
+        "antialias": bool(source.attribute("antialias", 0)),
+        "extrapolation": source.attribute("extrapolation_value", 0.0),
+    }
+
+
+def _copied(source: OnnxSource, x: str, size: tuple[int, ...], options: dict[str, Any]) -> str:
+    """Copy the nearest element, axis by axis."""
+    source.require(options["mode"] == "nearest", f"mode={options['mode']} of whole numbers")
+    options.pop("extrapolation", None)
+    for axis, taps in enumerate(all_taps(source.shape(x), size, **_complete(options))):
+        if taps is not None:
+            source.require(not taps.outside.any(), "whole numbers outside of the source")
+            x = source.add(gather, x, source.whole(taps.index[:, 0]), axis=axis)
+    return x
+
+
+def _complete(options: dict[str, Any]) -> dict[str, Any]:
+    defaults = {n: v for n, v in resize.attributes.items() if n != "extrapolation"}
+    return {**defaults, **options}
+
+
+def _as_tflite(shape: Sequence[int], size: Sequence[int], options: dict[str, Any]) -> bool:
+    """Whether TFLite's operators find the same places along the last two axes, in float32."""
+    mode, where = options["mode"], options["transformation"]
+    kinds = ("align_corners", "half_pixel", "pytorch_half_pixel", "asymmetric")
+    bent = options.get("antialias") or options.get("exclude_outside")
+    if mode == "cubic" or where not in kinds or bent:
+        return False
+    corners, half = where == "align_corners", "half_pixel" in where
+    for n, m, scale in zip(shape, size, options["scale"][2:], strict=True):
+        if mode == "linear":
+            lower, upper, fraction = bilinear_axis(n, m, corners, half)
+            ours = np.where(lower == upper, lower, lower + fraction)
+        else:
+            ours = nearest_axis(n, m, corners, half)
+        found = [places(n, m, scale, where)]
+        if scale * n == m:  # in float32, as other engines have it
+            found.append(onnx_places(n, m, "half_pixel" if half else where).astype(np.float64))
+        if mode == "nearest":
+            found = [nearest_places(at, n, options["rounding"]) for at in found]
+        theirs = [np.clip(at, 0, n - 1).astype(np.float32) for at in found]
+        if not any(np.array_equal(at, ours) for at in theirs):
+            return False
+    return True
+
+
+def _axes(source: OnnxSource, rank: int) -> list[int]:
+    axes = source.attributes.get("axes", tuple(range(rank)))
+    if any(not -rank <= a < rank for a in axes) or len({a % rank for a in axes}) != len(axes):
+        raise FormatError(f"axes {axes} of {rank}")
+    return [a % rank for a in axes]
+
+
+def _roi(source: OnnxSource, axes: Sequence[int], rank: int) -> tuple[float, ...]:
+    """Return what is cropped, for all axes; none where nothing is."""
+    given = source.optional(1) if source.version >= 11 and source.code == "Resize" else None
+    if given is None or source.attribute("coordinate_transformation_mode", "") != (
+        "tf_crop_and_resize"
+    ):
+        return ()
+    values = [float(v) for v in source.value(given).ravel()]
+    if len(values) != 2 * len(axes):
+        raise FormatError(f"roi {values} for {len(axes)} axes")
+    ends = [0.0] * rank + [1.0] * rank
+    for i, axis in enumerate(axes):
+        ends[axis], ends[rank + axis] = values[i], values[len(axes) + i]
+    return tuple(ends)
+
+
+def _factors(source: OnnxSource) -> list[float] | None:
     if source.version < 9 and source.code == "Upsample":
-        wanted = [
-            int(np.floor(n * f))
-            for n, f in zip(shape, source.attribute("scales", None), strict=True)
-        ]
-    elif sizes is not None:
-        wanted = [int(n) for n in source.value(sizes)]
-    elif factors is not None:
-        scale = source.value(factors).astype(np.float64)
-        wanted = [int(np.floor(n * f)) for n, f in zip(shape, scale, strict=True)]
-    else:
+        return [float(v) for v in source.attribute("scales", None)]
+    given = source.optional(1 if source.version < 11 else 2)
+    if given is None:
+        return None
+    values = [float(v) for v in source.value(given).ravel()]
+    return values or None  # an empty tensor stands for none before version 13
+
+
+def _target(source: OnnxSource, x: str) -> tuple[tuple[int, ...], tuple[float, ...], Sequence[int]]:
+    """Return the shape of the result, the factor of each axis, and the axes that the node speaks of."""
+    shape = source.shape(x)
+    size, scale, axes = list(shape), [1.0] * len(shape), _axes(source, len(shape))
+    sizes, factors = source.optional(3) if source.version >= 11 else None, _factors(source)
+    if sizes is None and factors is None:
         raise FormatError("neither sizes nor scales")
-    source.require(tuple(wanted[:2]) == shape[:2], "another number of images or channels")
-    return wanted[2:]
+    wanted = factors if sizes is None else [float(n) for n in source.value(sizes).ravel()]
+    if wanted is None or len(wanted) != len(axes) or min(wanted, default=1) <= 0:
+        raise FormatError(f"sizes or scales {wanted} for {len(axes)} axes")
+    if sizes is None:
+        for axis, factor in zip(axes, wanted, strict=True):
+            scale[axis] = factor
+            size[axis] = int(np.floor(np.float32(factor) * np.float32(shape[axis])))
+        return tuple(size), tuple(scale), axes
+    if 0 in (shape[a] for a in axes):
+        raise FormatError(f"sizes {wanted} of {shape}")
+    ratios = [n / shape[a] for a, n in zip(axes, wanted, strict=True)]
+    policy = source.attribute("keep_aspect_ratio_policy", "stretch")
+    source.require(policy in ("stretch", "not_larger", "not_smaller"), policy)
+    for axis, ratio, n in zip(axes, ratios, wanted, strict=True):
+        one = ratio
+        if policy != "stretch":
+            one = min(ratios) if policy == "not_larger" else max(ratios)
+            n = np.floor(one * shape[axis] + 0.5)
+        scale[axis], size[axis] = one, int(n)
+    return tuple(size), tuple(scale), axes

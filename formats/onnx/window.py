@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 
-from ...ir import FormatError, UnsupportedError
+from ...ir import Array, FormatError, UnsupportedError
 from ...refimpl import fill as filling
 from ...refimpl import window as ours
 from ...refimpl.axes import whole_numbers
+from ...refimpl.conv import window_count
+from ...refimpl.gather import gather, scatter_nd
 from .source import ONNX, OnnxSource
+from .space import each_axis, padding_of
 from .table import ONNX_WRITER, OnnxSite
 
+MOST_PADDED: Final = 1 << 24  # places that are found one by one
 BEFORE_THE_FIRST: Final = np.iinfo(np.int64).min  # -1 would be the last element
 
 
@@ -118,9 +123,9 @@ def slice_of(source: OnnxSource) -> str:
 
 @ONNX.of("Pad")
 def pad_of(source: OnnxSource) -> str:
-    """With one number; the amounts are an input since version 11. Negative ones cut."""
+    """With one number, or with copies of the tensor's own elements. Negative amounts cut, and do so first."""
     x, mode = source.input(0), source.attribute("mode", "constant")
-    source.require(mode == "constant", f"mode={mode}")
+    source.require(mode in ("constant", *MIRRORS), f"mode={mode}")
     amounts, rank = (
         source.numbers(1, "pads" if source.version >= 2 else "paddings", 11),
         source.rank(x),
@@ -131,17 +136,94 @@ def pad_of(source: OnnxSource) -> str:
     sides = np.zeros((rank, 2), np.int64)
     for i, axis in enumerate(axes):
         sides[axis] = amounts[i], amounts[len(axes) + i]
-    value = source.optional(2) if source.version >= 11 else None
-    if source.version < 11 and source.attribute("value", 0.0):
-        value = source.scalar(source.attribute("value", 0.0), x)
     if sides.min(initial=0) < 0:
         begin, shape = np.maximum(-sides[:, 0], 0), source.shape(x)
         size = np.array(shape) - begin - np.maximum(-sides[:, 1], 0)
         x = source.add(ours.slice, x, source.whole(begin), source.whole(size))
-    around = source.whole(np.maximum(sides, 0))
+    sides = np.maximum(sides, 0)
+    if mode != "constant":
+        return _mirrored(source, x, sides, mode)
+    value = source.optional(2) if source.version >= 11 else None
+    if source.version < 11 and source.attribute("value", 0.0):
+        value = source.scalar(source.attribute("value", 0.0), x)
+    around = source.whole(sides)
     if value is None:
         return source.add(ours.pad, x, around)
     return source.add(ours.pad, x, around, source.reshaped(value, (1,)))
+
+
+MIRRORS: dict[str, Callable[[Array, int], Array]] = {
+    "edge": lambda i, n: np.clip(i, 0, n - 1),
+    "reflect": lambda i, n: np.abs((i + n - 1) % max(2 * (n - 1), 1) - (n - 1)),
+    "wrap": lambda i, n: i % n,
+}
+
+
+def _mirrored(source: OnnxSource, x: str, sides: Array, mode: str) -> str:
+    """Gather along each axis that grows the element that stands for each place."""
+    for axis in np.flatnonzero(sides.any(1)):
+        size, (before, after) = source.size(x, int(axis)), sides[axis]
+        if size == 0:
+            raise FormatError(f"mode {mode} has nothing to copy along axis {axis}")
+        source.require(before + after < MOST_PADDED, f"pads {before} and {after}")
+        places = MIRRORS[mode](np.arange(-before, size + after), size)
+        x = source.add(gather, x, source.whole(places), axis=int(axis))
+    return x
+
+
+@ONNX.of("CenterCropPad")
+def center_crop_pad_of(source: OnnxSource) -> str:
+    """Cut or surround with zeros evenly; what is odd is cut or put behind."""
+    x, target = source.input(0), source.numbers(1, "shape", 18)
+    rank = source.rank(x)
+    axes = source.attributes.get("axes", tuple(range(rank)))
+    if target is None or len(target) != len(axes) or any(not -rank <= a < rank for a in axes):
+        raise FormatError(f"shape {target} for axes {axes} of {rank}")
+    size = list(source.shape(x))
+    begin, sides = [0] * rank, np.zeros((rank, 2), np.int64)
+    for axis, n in zip(axes, target, strict=True):
+        more = n - size[axis]
+        if more < 0:
+            begin[axis], size[axis] = -more // 2, n
+        sides[axis] = max(more, 0) // 2, max(more, 0) - max(more, 0) // 2
+    if any(begin) or tuple(size) != source.shape(x):
+        x = source.add(ours.slice, x, source.whole(begin), source.whole(size))
+    return source.add(ours.pad, x, source.whole(sides)) if sides.any() else x
+
+
+@ONNX.of("Col2Im")
+def col2im_of(source: OnnxSource) -> str:
+    """Add each element of each block to its place in the image: a scatter to places that are known."""
+    x = source.input(0)
+    image, block = (source.numbers(i, "", 18) for i in (1, 2))
+    shape = source.shape(x)
+    if image is None or block is None or len(image) != len(block) or len(shape) != 3 or not block:
+        raise FormatError(f"image {image}, block {block} of {shape}")
+    axes, taps = len(image), math.prod(block)
+    stride, dilation = each_axis(source, "strides", axes), each_axis(source, "dilations", axes)
+    pad = padding_of(source, image, block, stride, dilation)
+    counts = [
+        window_count(*axis)
+        for axis in zip(image, block, stride, dilation, pad[::2], pad[1::2], strict=True)
+    ]
+    if min(*counts, *block) < 1 or shape[1] % taps or math.prod(counts) != shape[2]:
+        raise FormatError(f"image {image}, block {block} of {shape}: {counts} blocks")
+    places, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), np.bool_)
+    for a in range(axes):  # (block, window) of the axes so far
+        at = np.arange(block[a])[:, None] * dilation[a] - pad[2 * a]
+        at = at + np.arange(counts[a]) * stride[a]
+        within = (at >= 0) & (at < image[a])
+        places = (places[:, None, :, None] * image[a] + at[:, None]).reshape(
+            len(places) * block[a], -1
+        )
+        inside = (inside[:, None, :, None] & within[:, None]).reshape(places.shape)
+    channels = shape[1] // taps
+    rows = source.reshaped(x, (shape[0] * channels, taps * shape[2]))
+    kept = np.flatnonzero(inside)
+    rows = source.add(gather, source.transposed(rows, (1, 0)), source.whole(kept), axis=0)
+    size = source.whole([math.prod(image), shape[0] * channels])
+    y = source.add(scatter_nd, source.whole(places.ravel()[kept][:, None]), rows, size)
+    return source.reshaped(source.transposed(y, (1, 0)), (shape[0], channels, *image))
 
 
 @ONNX.of("Tile")
