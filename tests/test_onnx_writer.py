@@ -30,6 +30,7 @@ from litegold.refimpl.reduce import mean, reduce_prod
 from litegold.refimpl.reduce import sum as sum_op
 from litegold.refimpl.resample import resize
 from litegold.refimpl.resize import resize_nearest_neighbor
+from litegold.refimpl.sample import grid_sample
 from litegold.refimpl.softmax import softmax
 from litegold.refimpl.sort import unique, unique_rows
 
@@ -40,9 +41,9 @@ FLOAT_MODELS = [
     "mlperf_tiny/vww_96_float.tflite",
     "tflm/magic_wand.tflite",
 ]
-# onnxruntime has no kernel for these types, sums int64 in float64, or resizes the last axes alone.
+# onnxruntime has no kernel for these types or axes, sums int64 in float64, or finds places in float32.
 NOT_THERE = {
-    (resize, "f32"),
+    *((op, "f32") for op in (resize, grid_sample)),
     (unique, "s32"),
     (unique_rows, "s32"),
     *((resize_nearest_neighbor, form) for form in ("bool", "s64")),

@@ -62,7 +62,8 @@ def _weights(
 ) -> Weights:
     """Return what each element of the source counts for the place `at`."""
     reach = math.ceil((1 if mode == "linear" else 2) / step)
-    middle, found = Fraction(at), {}
+    middle = Fraction(at)
+    found: Weights = {}
     for j in range(math.floor(at) - reach, math.floor(at) + reach + 2):
         weight = _weight((j - middle) * step, mode, Fraction(coefficient))
         if exclude and not 0 <= j < source:

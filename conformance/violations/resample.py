@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...refimpl.resample import resize
+from ...refimpl.sample import grid_sample
 from .examples import breaks, f32, s32
 
 breaks(
@@ -13,4 +14,12 @@ breaks(
     C3={"x": f32(2, 0)},
     C4={"scale": (2.0, 0.0)},
     C5={"roi": (0.0, 1.0)},
+)
+breaks(
+    grid_sample,
+    valid={"x": f32(2, 3, 4, 5), "grid": f32(2, 6, 7, 2)},
+    C1={"x": f32(2, 3)},
+    C2={"grid": f32(2, 6, 7, 3)},
+    C3={"x": f32(2, 0, 4, 5)},
+    C4={"mode": "area"},
 )

@@ -201,7 +201,7 @@ def _as_tflite(shape: Sequence[int], size: Sequence[int], options: dict[str, Any
         if scale * n == m:  # in float32, as other engines have it
             found.append(onnx_places(n, m, "half_pixel" if half else where).astype(np.float64))
         if mode == "nearest":
-            found = [nearest_places(at, n, options["rounding"]) for at in found]
+            found = [nearest_places(at, n, options["rounding"]).astype(np.float64) for at in found]
         theirs = [np.clip(at, 0, n - 1).astype(np.float32) for at in found]
         if not any(np.array_equal(at, ours) for at in theirs):
             return False
