@@ -37,8 +37,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Op, TensorType, format_of, is_host
-from ..quant.rule import INT8
+from ..ir import Array, Graph, Node, Op, TensorType, is_host
+from ..quant.rule import INT8, number_format
 from ..refimpl.binary import add, mul, sub
 from ..refimpl.conv import conv2d, conv2d_sums, depthwise_conv2d, depthwise_conv2d_sums
 from ..refimpl.matmul import fully_connected, fully_connected_sums, matmul, matmul_sums
@@ -176,7 +176,7 @@ def _moved(
 def _scales(graph: Graph, run: _NodeRun) -> tuple[Array, ...]:
     """Return how far each of a node's results may be off."""
     node, types, args, want = run.node, run.types, run.args, run.results
-    form = format_of(node.op, types)
+    form = number_format(node.op, types, node.dialect)
     if (node.op, form) in INT8 and form != "hybrid" and _is_quantized(graph, node):
         near = np.float32(_near_a_tie(graph, node))
         return tuple(np.broadcast_to(near, w.shape) for w in want)

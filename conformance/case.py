@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Op, QuantParams, State, TensorType, format_of
+from ..ir import Array, Graph, Node, Op, QuantParams, State, TensorType
+from ..quant.rule import number_format
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Case:
         constant: positions of inputs which a model file stores (weights, biases, axes, shapes);
             the others are fed at run time.
         states: (input, output) positions of each state and its successor.
+        dialect: the one in which it is meant.
     """
 
     op: Op[..., Any]
@@ -34,6 +36,7 @@ class Case:
     out_quant: tuple[QuantParams | None, ...] = ()
     constant: frozenset[int] = frozenset()
     states: tuple[tuple[int, int], ...] = ()
+    dialect: str = "tflite"
 
     @property
     def types(self) -> tuple[TensorType | None, ...]:
@@ -46,8 +49,8 @@ class Case:
 
     @property
     def format(self) -> str:
-        """Number format of the node: f32, s8, hybrid, ..."""
-        return format_of(self.op, self.types)
+        """Number format of the node: f32, s8, hybrid, s8-nnacl, ..."""
+        return number_format(self.op, self.types, self.dialect)
 
     @property
     def out(self) -> tuple[TensorType, ...]:
@@ -73,7 +76,11 @@ class Case:
             f"x{i}": self.args[i] for i in sorted(self.constant) if self.args[i] is not None
         }
         return Graph(
-            nodes=(Node(self.op, names, outputs, dict(self.attributes), name=self.op.__name__),),
+            nodes=(
+                Node(
+                    self.op, names, outputs, dict(self.attributes), self.op.__name__, self.dialect
+                ),
+            ),
             inputs=tuple(n for n in names if n and n not in constants),
             outputs=outputs,
             tensors=tensors,

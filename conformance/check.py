@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, InputError, UnsupportedError, format_of, is_host
+from ..ir import Array, Graph, InputError, UnsupportedError, is_host
+from ..quant.rule import number_format
 from ..runtime.interpreter import initial_states
 from ..runtime.session import Session
 from .engines.litert import LiteRT
@@ -217,7 +218,8 @@ def _with_left_out(graph: Graph, rows: Mapping[str, Row], reasons: Mapping[str, 
                 every.append(rows[name])
             elif name in reasons:
                 types = tuple(graph.tensors.get(n) if n else None for n in node.inputs)
-                form, shape = format_of(node.op, types), graph.tensors[name].shape
+                form = number_format(node.op, types, node.dialect)
+                shape = graph.tensors[name].shape
                 row = _row(Layer(node, form, name, Verdict(True), True, shape))
                 row.compared, row.reason = False, f"not compared: {reasons[name]}"
                 every.append(row)

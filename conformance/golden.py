@@ -24,6 +24,7 @@ def save(path: Path, case: Case, want: Sequence[Array], bounds: Sequence[Array])
         "out_dtype": [FORMAT_OF[np.dtype(d)] for d in case.out_dtype],
         "out_quant": [_quant(q) for q in case.out_quant],
         "constant": sorted(case.constant),
+        "dialect": case.dialect,
     }
     arrays: dict[str, Any] = {f"in{i}": a for i, a in enumerate(case.args) if a is not None}
     arrays |= {f"out{i}": a for i, a in enumerate(want)}
@@ -53,6 +54,7 @@ def load(path: Path) -> tuple[Case, tuple[Array, ...], tuple[Array, ...]]:
             tuple(FORMATS[d] for d in meta["out_dtype"]),
             tuple(_params(q) for q in meta["out_quant"]),
             frozenset(meta["constant"]),
+            dialect=meta.get("dialect", "tflite"),
         )
     return case, want, bounds
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Node, TensorType, format_of, is_host
-from ..quant.rule import INT8
+from ..ir import Array, Node, TensorType, is_host
+from ..quant.rule import INT8, number_format
 from ..refimpl.half import narrow
 from ..refimpl.native_half import is_native
 from ..runtime.interpreter import evaluate
@@ -135,7 +135,7 @@ def node_bounds(
     envelope takes that as a parameter.
     """
     zeros = tuple(np.zeros(w.shape) for w in want)
-    form = format_of(node.op, tuple(types))
+    form = number_format(node.op, tuple(types), node.dialect)
     if is_native(node.op, form, node.dialect):
         return zeros
     if form == "f16" and "f32" in node.op.dtypes:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, QuantParams, TensorType, format_of
+from ..ir import Array, Graph, Node, QuantParams, TensorType
 from ..ir.op import HOST
+from ..quant.rule import number_format
 from ..runtime.interpreter import evaluate, infer
 from .agreement import run_bounds
 from .engines.litert import LiteRT
@@ -62,7 +63,8 @@ def _judged(
         for a, n in zip(args, node.inputs, strict=True)
     )
     want = evaluate(node, types, infer(node, types, graph.tensors), args)
-    return format_of(node.op, types), want, node_bounds(node, types, args, want, algorithms)
+    form = number_format(node.op, types, node.dialect)
+    return form, want, node_bounds(node, types, args, want, algorithms)
 
 
 def _quant(graph: Graph, name: str) -> QuantParams | None:

@@ -20,6 +20,9 @@ ORDER = (
     "hybrid",
     "s8",
     "u8",
+    "s8-nnacl",
+    "u8-nnacl",
+    "f32-nnacl",
     "s16",
     "s32",
     "s64",
@@ -75,7 +78,7 @@ def _cell(op: Op[..., object], form: str) -> Cell:
         cases=(op, form) in CASES,
         envelope=form not in ("f32", "f16", "hybrid") or op in ENVELOPE,
         jit=(op, form) in CPU,
-        tflite=op in TFLITE_WRITER,
+        tflite=op in TFLITE_WRITER and "-" not in form,
         onnx=op in ONNX_WRITER and (op, form) not in INT8 and form != "hybrid",
     )
 

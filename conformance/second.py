@@ -30,7 +30,7 @@ def exact(case: Case) -> tuple[Array, ...]:
     quantized = key in EXACT_INT8
     if quantized:
         quant = tuple(t.quant if t else None for t in case.types)
-        result = EXACT_INT8[key](*cells, quant=quant, out=out, dialect="tflite", **attributes)
+        result = EXACT_INT8[key](*cells, quant=quant, out=out, dialect=case.dialect, **attributes)
     else:
         result = EXACT[case.op](*cells, **attributes)
     results: Sequence[Any] = result if isinstance(result, tuple) else (result,)

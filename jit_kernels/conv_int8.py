@@ -198,7 +198,7 @@ def ending(site: Site, activation: str) -> tuple[int, int, int]:
     """Return the least and the largest stored output, and its zero point."""
     y = site.outputs[0].type
     assert y.quant
-    return (*activation_range(y, activation), y.quant.zero_point[0])
+    return (*activation_range(y, activation, site.node.dialect), y.quant.zero_point[0])
 
 
 def _weights(site: Site, first: int, n: int, k: int, channels: int) -> tuple[list[Step], Any, Any]:

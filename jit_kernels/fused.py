@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Op, TensorType, UnsupportedError, format_of
+from ..ir import Array, Graph, Node, Op, TensorType, UnsupportedError
 from ..passes.chain import CHANNEL_AXIS, SCALING, Chain, read_chain
 from ..passes.fuse_concats import parts_of
+from ..quant.rule import number_format
 from ..refimpl.binary import sub
 from ..refimpl.fused import fused
 from .lowering import CPU, Lowering, Operand, Site, Step, lowers
@@ -83,7 +84,8 @@ def _with_residual(part: _Part, residual: Operand | None) -> Sequence[Step] | No
 
 
 def _best(part: Site) -> Lowering:
-    form = format_of(part.node.op, tuple(None if o is None else o.type for o in part.inputs))
+    types = tuple(None if o is None else o.type for o in part.inputs)
+    form = number_format(part.node.op, types, part.node.dialect)
     for way in CPU[part.node.op, form]:
         if way.fits(part):
             return way

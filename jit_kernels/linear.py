@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ir import Array, Op, TensorType
-from ..quant.rule import INT8, Quantized
+from ..quant.rule import INT8, Quantized, number_format
 from .conv_int8 import byte_code
 from .kernel import I64, OK, S64, kernel
 from .lowering import Site, Step
@@ -96,7 +96,7 @@ def _all_pairs(
         Quantized(v.astype(x.dtype), t.quant) for v, t in ((code[:, None], x), (code, y))
     )
     out = (TensorType((256, 256), z.dtype, z.quant),)
-    rule = INT8[op, z.format]
+    rule = INT8[op, number_format(op, (x, y), dialect)]
     found = rule(first, second, out=out, activation=activation, dialect=dialect)
     return np.asarray(found).astype(np.int64) - Quantized(found, z.quant).zero_point
 

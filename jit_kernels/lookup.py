@@ -5,12 +5,13 @@ Tables are indexed by the bits of the element, and hold bits, so that signed and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..ir import Array, TensorType
-from ..quant.rule import INT8, Quantized
+from ..quant.rule import INT8, Quantized, number_format
 from .isa import HOST
 from .kernel import I64, OK, OUT_OF_DOMAIN, U8, R, T, kernel, kernel_family, share
 from .lowering import Site, Step
@@ -82,7 +83,7 @@ def table_of(site: Site, arguments: Array) -> Array:
     (x,), (y,) = site.inputs, site.outputs
     assert x is not None
     out = TensorType(arguments.shape, y.type.dtype, y.type.quant)
-    rule = INT8[site.node.op, x.type.format]
+    rule = INT8[site.node.op, number_format(site.node.op, (x.type,), site.node.dialect)]
     given = Quantized(arguments, x.type.quant)
     result = rule(given, out=(out,), dialect=site.node.dialect, **site.attributes)
     return np.asarray(result)
@@ -105,13 +106,17 @@ def lower_by_table(site: Site) -> list[Step]:
     return look_up_steps(site, table_of(site, every(site.inputs[0].type.dtype)))
 
 
-def lower_from_zero_point(site: Site) -> list[Step]:
-    """Lower a node whose quantized rule refuses negative reals."""
-    x = site.inputs[0]
-    assert x is not None
-    stored = every(x.type.dtype)
-    legal = stored >= Quantized(stored, x.type.quant).zero_point
-    table = np.zeros(stored.shape, site.outputs[0].type.dtype)
-    table[legal] = table_of(site, stored[legal])
-    flags = site.constant(legal.astype(np.uint8))
-    return [Step(within[width(x)], (x, flags, x.type.size)), *look_up_steps(site, table)]
+def lower_from(least: int) -> Callable[[Site], list[Step]]:
+    """Return the lowering of a node whose quantized rule refuses what is less than `least` above the zero point."""
+
+    def lower(site: Site) -> list[Step]:
+        x = site.inputs[0]
+        assert x is not None
+        stored = every(x.type.dtype)
+        legal = stored >= Quantized(stored, x.type.quant).zero_point + least
+        table = np.zeros(stored.shape, site.outputs[0].type.dtype)
+        table[legal] = table_of(site, stored[legal])
+        flags = site.constant(legal.astype(np.uint8))
+        return [Step(within[width(x)], (x, flags, x.type.size)), *look_up_steps(site, table)]
+
+    return lower

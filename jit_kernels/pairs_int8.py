@@ -89,7 +89,7 @@ def places_of(site: Site, x: Operand, y: Operand, numbers: list[int]) -> tuple[A
     """Return the arguments of the loop."""
     z, words = site.outputs[0], np.array(numbers, np.int64).astype(np.uint32)
     layout = layout_of(x.type.shape, y.type.shape, z.type.shape)
-    low, high = activation_range(z.type, site.attributes["activation"])
+    low, high = activation_range(z.type, site.attributes["activation"], site.node.dialect)
     off = less(z)
     return (
         x,

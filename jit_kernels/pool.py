@@ -244,7 +244,7 @@ def _lower(site: Site, kernels: dict[str, Kernel]) -> list[Step]:
     assert x is not None
     bounds: tuple[float, float] = ACTIVATIONS[a["activation"]]
     if y.type.format != "f32":
-        bounds = activation_range(y.type, a["activation"])
+        bounds = activation_range(y.type, a["activation"], site.node.dialect)
     window: tuple[Any, ...] = (*a["kernel"], *a["stride"], a["pad"][0], a["pad"][2])
     sizes = (*x.type.shape, *y.type.shape[1:3], *window, *bounds)
     return [Step(kernels[y.type.format], (x, y, *sizes))]

@@ -145,7 +145,7 @@ def lower_sum(site: Site) -> list[Step]:
     bits = sum_bits(z.type.format)
     half, other, last = sum_scales(first.scale, second.scale, third.scale, bits)
     assert half == 0.5
-    bounds = activation_range(z.type, site.attributes["activation"])
+    bounds = activation_range(z.type, site.attributes["activation"], site.node.dialect)
     numbers = [first.zero_point, second.zero_point, third.zero_point, *bounds]
     numbers += [signs[0] << (bits - 1), signs[1], 1 << bits, 0, 0, 0, 0]
     numbers += [*factor(other), *factor(last)]
@@ -168,7 +168,7 @@ def lower_quantized(site: Site) -> list[Step]:
     """Lower to one loop whose parameters are the zero points, the range and the multipliers."""
     (x, y), (z,), op = site.inputs, site.outputs, site.node.op
     first, second, third = _quantized(x), _quantized(y), _quantized(z)
-    bounds = activation_range(z.type, site.attributes.get("activation", "none"))
+    bounds = activation_range(z.type, site.attributes.get("activation", "none"), site.node.dialect)
     numbers = [first.zero_point, second.zero_point, third.zero_point, *bounds]
     numbers += [1 << SQUARE_BITS, 1]
     for real in SCALES[op](first.scale, second.scale, third.scale, SQUARE_BITS):

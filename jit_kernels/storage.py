@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..ir import FORMATS, Array, Node, Op, UnsupportedError, format_of
+from ..ir import FORMATS, Array, Node, Op, UnsupportedError
+from ..quant.rule import number_format
 from .half import half_narrow, half_widen
 from .lowering import CPU, Lowering, Operand, Site, Step
 
@@ -48,7 +49,7 @@ class Recast:
     def best(self) -> Lowering:
         """Return the best way to run the node with these types."""
         types = tuple(None if x is None else x.type for x in self.inputs)
-        form = format_of(self.node.op, types)
+        form = number_format(self.node.op, types, self.node.dialect)
         fitting = (way for way in CPU[self.node.op, form] if way.fits(self))
         way = next(fitting, None)
         if way is None:

@@ -13,7 +13,7 @@ from ..refimpl.unary import ceil, exp, floor, log, neg, rsqrt, sqrt, square
 from ..refimpl.unary import round as round_op
 from .exponential import exp32
 from .kernel import F32, I64, OK, S32, S64, Kernel, kernel, share
-from .lookup import lower_by_table, lower_from_zero_point
+from .lookup import lower_by_table, lower_from
 from .lowering import Site, Step, lowers
 
 
@@ -150,4 +150,4 @@ def lower_unary(site: Site) -> list[Step]:
 
 
 lowers((abs_op, "s8"), (abs_op, "s16"), (exp, "s8"), (log, "s8"))(lower_by_table)
-lowers((sqrt, "s8"), (sqrt, "s16"), (rsqrt, "s8"))(lower_from_zero_point)
+lowers((sqrt, "s8"), (sqrt, "s16"), (rsqrt, "s8"))(lower_from(0))

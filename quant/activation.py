@@ -35,11 +35,11 @@ F32 = NDArray[np.float32]
 S32 = NDArray[np.int32]
 
 
-def activation_range(out: TensorType, activation: str) -> tuple[int, int]:
+def activation_range(out: TensorType, activation: str, dialect: str = "tflite") -> tuple[int, int]:
     """Return the least and the largest stored integer that a fused `activation` lets through.
 
     A bound f becomes zero_point + round(f / scale), in float32, half away from zero, and is cut to the
-    element type (kernel_util.cc, CalculateActivationRangeQuantized).
+    element type (kernel_util.cc, CalculateActivationRangeQuantized). nnacl rounds after it has added the zero point.
 
     >>> from litegold.ir import QuantParams
     >>> activation_range(TensorType((1,), np.dtype("int8"), QuantParams((0.05,), (-10,))), "relu6")
@@ -52,7 +52,10 @@ def activation_range(out: TensorType, activation: str) -> tuple[int, int]:
     scale, zero_point = np.float32(out.quant.scale[0]), out.quant.zero_point[0]
 
     def stored(real: float) -> int:
-        return zero_point + int(round_half_away(np.float32(real) / scale))
+        steps = np.float32(real) / scale
+        if dialect == "nnacl":
+            return int(round_half_away(steps + np.float32(zero_point)))
+        return zero_point + int(round_half_away(steps))
 
     least, most = ACTIVATIONS[activation]
     if least > -np.inf:

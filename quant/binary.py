@@ -48,13 +48,15 @@ def sum_bits(form: str) -> int:
     return 15 if form == "s16" else 20
 
 
-def _sum(x: Quantized, y: Quantized, sign: int, out: TensorType, activation: str) -> Array:
+def _sum(
+    x: Quantized, y: Quantized, sign: int, out: TensorType, activation: str, dialect: str
+) -> Array:
     """Return x + sign y: bring both to one scale, add, rescale (add.h, sub.h)."""
     z, bits = output_of(out), sum_bits(out.format)
     first, second, last = sum_scales(x.scale, y.scale, z.scale, bits)
     total = rescaled(x, first, bits).astype(np.int64) + sign * rescaled(y, second, bits)
     scaled = scale_rounding_twice(wrap_int32(total), *quantize_multiplier(last))
-    return saturated(scaled + z.zero_point, out, activation_range(out, activation))
+    return saturated(scaled + z.zero_point, out, activation_range(out, activation, dialect))
 
 
 @INT8.of((add, "s8"), (add, "u8"), (add, "s16"))
@@ -67,7 +69,7 @@ def add_int8(
     dialect: str = "tflite",
 ) -> Array:
     """Return x + y."""
-    return _sum(x, y, 1, out[0], activation)
+    return _sum(x, y, 1, out[0], activation, dialect)
 
 
 @INT8.of((sub, "s8"), (sub, "u8"), (sub, "s16"))
@@ -80,7 +82,7 @@ def sub_int8(
     dialect: str = "tflite",
 ) -> Array:
     """Return x - y."""
-    return _sum(x, y, -1, out[0], activation)
+    return _sum(x, y, -1, out[0], activation, dialect)
 
 
 @INT8.of((mul, "s8"), (mul, "u8"), (mul, "s16"))
@@ -96,7 +98,7 @@ def mul_int8(
     z = output_of(out[0])
     multiplier = quantize_multiplier(x.scale * y.scale / z.scale)
     scaled = scale_rounding_twice(centred(x) * centred(y), *multiplier)
-    return saturated(scaled + z.zero_point, out[0], activation_range(out[0], activation))
+    return saturated(scaled + z.zero_point, out[0], activation_range(out[0], activation, dialect))
 
 
 @INT8.of((squared_difference, "s8"))

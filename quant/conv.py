@@ -54,7 +54,7 @@ def requantize_output(
     if x.quant is None or w.quant is None or out.quant is None:
         raise UnsupportedError(f"{op.__name__} on {x.type.format}: a tensor has no quantization")
     how = requantization(op, x.type.format, dialect)
-    bounds = activation_range(out, activation)
+    bounds = activation_range(out, activation, dialect)
     return requantize_channels(acc, (x.quant, w.quant, out.quant), bounds, how).astype(out.dtype)
 
 

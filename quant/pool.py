@@ -25,7 +25,7 @@ def avg_pool2d_int8(
     """Divide the sum of the stored integers by their number, rounded half away from zero (pooling.h)."""
     sums, count = window_sums(x.value.astype(np.int64), kernel, stride, pad)
     magnitude = (np.abs(sums) + count // 2) // count
-    y = np.clip(np.sign(sums) * magnitude, *activation_range(out[0], activation))
+    y = np.clip(np.sign(sums) * magnitude, *activation_range(out[0], activation, dialect))
     return y.astype(out[0].dtype)
 
 
@@ -42,4 +42,4 @@ def max_pool2d_int8(
 ) -> Array:
     """Take the largest stored integer and clamp it to the activation's range (pooling.h)."""
     y = window_maxima(x.value, kernel, stride, pad).astype(np.int64)
-    return np.clip(y, *activation_range(out[0], activation)).astype(out[0].dtype)
+    return np.clip(y, *activation_range(out[0], activation, dialect)).astype(out[0].dtype)

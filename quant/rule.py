@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Facet, Op, QuantParams, TensorType, UnsupportedError
+from ..ir import Array, Facet, Op, QuantParams, TensorType, UnsupportedError, format_of
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,23 @@ class Quantized:
         return TensorType(self.value.shape, self.value.dtype, self.quant)
 
 
+# Dialects beside TFLite's. What an operator means there is entered under a number format of its own: `s8-nnacl`.
+DIALECTS = ("nnacl",)
+
 # rule(*inputs: Quantized | None, out: tuple[TensorType, ...], dialect: str, **attributes)
 # returns one array or a tuple of arrays, of the types in `out`.
 INT8: Facet[tuple[Op[..., Any], str], Callable[..., Any]] = Facet(
     "quantized rule", "litegold.quant"
 )
+
+
+def number_format(op: Op[..., Any], types: tuple[TensorType | None, ...], dialect: str) -> str:
+    """Return under which format a node's rule, cases and kernels are entered.
+
+    It is that of the node (`format_of`), and the dialect where another than TFLite's has arithmetic to differ in:
+    what only moves stored integers is the same in all.
+    """
+    form = format_of(op, types)
+    own = f"{form}-{dialect}"
+    ruled = (op, own) in INT8 or (op, form) in INT8
+    return own if dialect in DIALECTS and ruled else form

@@ -22,7 +22,8 @@ def _infer_logical(x: TensorType, y: TensorType) -> TensorType:
 
 
 def _infer_logical_not(x: TensorType) -> TensorType:
-    require("C1", x.format == "bool", f"{x.format} is not bool")
+    stored = x.format in ("s8", "u8") and x.quant is not None
+    require("C1", x.format == "bool" or stored, f"{x.format} is not bool")
     return same_type(x)
 
 
@@ -135,8 +136,8 @@ def logical_or(x: Bool, y: Bool) -> Bool:
 def logical_not(x: Bool) -> Bool:
     """Tell where `x` does not hold.
 
-    Inputs: `x`, bool.
-    Constraints: (C1) `x` is bool.
+    Inputs: `x`, bool, or quantized bytes where the dialect has a rule for them.
+    Constraints: (C1) `x` is one of these.
 
     >>> logical_not(np.array([True, False])).tolist()
     [False, True]

@@ -22,10 +22,9 @@ from ..ir import (
     RunError,
     TensorType,
     UnsupportedError,
-    format_of,
 )
 from ..ir.op import RUN
-from ..quant.rule import INT8, Quantized
+from ..quant.rule import INT8, Quantized, number_format
 from ..refimpl.native_half import NATIVE, ORDERS, is_native
 from .arena import check_memory
 
@@ -33,6 +32,10 @@ from .arena import check_memory
 def attributes_of(node: Node) -> dict[str, Any]:
     """Return the node's attributes with the operator's defaults filled in."""
     return {**node.op.attributes, **node.attributes}
+
+
+def _format(node: Node, types: Sequence[TensorType | None]) -> str:
+    return number_format(node.op, tuple(types), node.dialect)
 
 
 def located(error: LitegoldError, node: Node) -> LitegoldError:
@@ -60,7 +63,7 @@ def infer(
     out = []
     for name, t in zip(node.outputs, found, strict=True):
         want = declared.get(name, t)
-        if want.dtype != t.dtype and (node.op, format_of(node.op, tuple(types))) not in INT8:
+        if want.dtype != t.dtype and (node.op, _format(node, types)) not in INT8:
             raise ConstraintError(
                 "types",
                 f"{node}: tensor {name} is declared {want.format}, but {t.format} comes out",
@@ -82,7 +85,7 @@ def _check_quantized(
     tensors = dict(zip((*node.inputs, *node.outputs), (*types, *out), strict=False))
     if not any(t and t.quant for t in tensors.values()):
         return
-    if (node.op, format_of(node.op, tuple(types))) not in INT8:
+    if (node.op, _format(node, types)) not in INT8:
         return
     for name, t in tensors.items():
         if t is not None and t.format in ("s8", "u8", "s16") and t.quant is None:
@@ -96,7 +99,7 @@ def lacking(
     node: Node, types: Sequence[TensorType | None], out: Sequence[TensorType]
 ) -> str | None:
     """Return what is missing for the reference to run this node: `conv2d f32`, or None."""
-    form = format_of(node.op, tuple(types))
+    form = _format(node, types)
     if (node.op, form) in INT8 and any(t and t.quant for t in (*types, *out)):
         return None
     return None if form in node.op.dtypes else f"{node.op.__name__} {form}"
@@ -112,7 +115,7 @@ def evaluate(
     missing = lacking(node, types, out)
     if missing:
         raise UnsupportedError(f"{node}: no reference for {missing}")
-    form, attributes = format_of(node.op, tuple(types)), attributes_of(node)
+    form, attributes = _format(node, types), attributes_of(node)
     try:
         with np.errstate(all="ignore"):
             if (node.op, form) in INT8 and any(t and t.quant for t in (*types, *out)):

@@ -18,11 +18,11 @@ from ..ir import (
     TensorType,
     UnsupportedError,
     ValueNeededError,
-    format_of,
 )
 from ..jit_kernels.kernel import Kernel
 from ..jit_kernels.loading import addresses
 from ..jit_kernels.lowering import CPU, Operand, Step
+from ..quant.rule import number_format
 from .alias import Aliases, says_again
 from .arena import Place, check_memory, lower_bound, pack
 from .cost import WORTH, nanoseconds
@@ -271,7 +271,8 @@ def _large(plan: Plan, node: Node, out: tuple[TensorType, ...]) -> bool:
 
 
 def _form(plan: Plan, node: Node) -> str:
-    return format_of(node.op, tuple(None if n is None else plan.types[n] for n in node.inputs))
+    types = tuple(None if n is None else plan.types[n] for n in node.inputs)
+    return number_format(node.op, types, node.dialect)
 
 
 def _lowered(plan: Plan, node: Node) -> bool:
@@ -280,7 +281,8 @@ def _lowered(plan: Plan, node: Node) -> bool:
 
 def _lower(site: _Site, missing: dict[str, None]) -> Sequence[Step]:
     """Return the node's steps by the first lowering that fits; note it where there is none."""
-    form = format_of(site.node.op, tuple(None if o is None else o.type for o in site.inputs))
+    types = tuple(None if o is None else o.type for o in site.inputs)
+    form = number_format(site.node.op, types, site.node.dialect)
     key = site.node.op, form
     fitting = [way for way in CPU[key] if way.fits(site)] if key in CPU else []
     if not fitting:

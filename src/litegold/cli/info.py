@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 
 from ..face import Network, load
-from ..ir import LitegoldError, TensorType, format_of
+from ..ir import LitegoldError, TensorType
+from ..quant.rule import number_format
 from ..refimpl.fused import fused
 from . import app, screen
 
@@ -54,7 +55,7 @@ def describe(net: Network) -> dict[str, Any]:
     counts = Counter(
         (
             n.op.__name__,
-            format_of(n.op, tuple(graph.tensors[i] if i else None for i in n.inputs))
+            number_format(n.op, tuple(graph.tensors[i] if i else None for i in n.inputs), n.dialect)
             if n.inputs
             else "",
         )

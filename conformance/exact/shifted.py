@@ -1,0 +1,56 @@
+"""Second oracles of uint8 in dialects whose rules are for int8: 128 is taken off everywhere, and added in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...ir import QuantParams, TensorType
+from ...quant.rule import DIALECTS
+from ..cells import Cells
+from ..tables import EXACT_INT8, Key
+from .unary import Outputs, Quants
+
+
+def _less(quant: QuantParams) -> QuantParams:
+    return QuantParams(quant.scale, tuple(z - 128 for z in quant.zero_point), quant.axis)
+
+
+def _unsigned(t: TensorType) -> bool:
+    return t.format == "u8" and t.quant is not None
+
+
+def shifted(exact: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an int8 oracle as one for uint8: what is stored of a quantized tensor of zero points 0 to 255 is."""
+
+    def on_uint8(*xs: Cells | None, quant: Quants, out: Outputs, **attributes: Any) -> Any:
+        given = [
+            Cells(x.shape, [v - 128 for v in x.values]) if x is not None and q else x
+            for x, q in zip(xs, (*quant, *[None] * (len(xs) - len(quant))), strict=True)
+        ]
+        types = tuple(
+            TensorType(t.shape, np.dtype("int8"), _less(t.quant)) if _unsigned(t) and t.quant else t
+            for t in out
+        )
+        result = exact(*given, quant=tuple(q and _less(q) for q in quant), out=types, **attributes)
+        results = result if isinstance(result, tuple) else (result,)
+        back = tuple(
+            Cells(r.shape, [v + 128 for v in r.values]) if _unsigned(t) else r
+            for r, t in zip(results, out, strict=True)
+        )
+        return back if isinstance(result, tuple) else back[0]
+
+    return on_uint8
+
+
+@EXACT_INT8.completed
+def shifted_oracles() -> Mapping[Key, Callable[..., Any]]:
+    """Give every int8 oracle of these dialects to uint8 as well."""
+    return {
+        (op, f"u8-{dialect}"): shifted(exact)
+        for dialect in DIALECTS
+        for (op, form), exact in EXACT_INT8.items()
+        if form == f"s8-{dialect}" and (op, f"u8-{dialect}") not in EXACT_INT8
+    }

@@ -1,0 +1,106 @@
+"""Functions of one int8 tensor as nnacl, the kernels of MindSpore Lite 1.1, computes them.
+
+All but the square are floating-point steps (nnacl/int8/arithmetic_self_int8.c): the stored integer times the scale,
+plus minus the zero point times the scale, each rounded to float32; the function; the quotient by the output's scale,
+which where the function is one of C's on double is a quotient of doubles; rounded half away from zero. No step is
+contracted with another, and the C library's functions are taken as rounded correctly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ir import Array, Op, RunError, TensorType
+from ..refimpl.logic import logical_not
+from ..refimpl.unary import abs as abs_op
+from ..refimpl.unary import ceil, cos, floor, log, rsqrt, sin, sqrt, square
+from ..refimpl.unary import round as round_op
+from .activation import centred, output_of, saturated
+from .fixedpoint import INT32_MAX, INT32_MIN, quantize_multiplier, round_half_away
+from .fixedpoint import scale_rounding_twice as twice
+from .rule import INT8, Quantized
+
+F32 = NDArray[np.float32]
+KEY = "s8-nnacl"
+
+
+def real_numbers(x: Quantized) -> F32:
+    """Return what the stored integers stand for, by a product and a sum in float32."""
+    shift = np.float32(-x.zero_point) * x.scale
+    return np.asarray(x.value.astype(np.float32) * x.scale + shift)
+
+
+def nearest_steps(quotient: Array, out: TensorType) -> Array:
+    """Round numbers of steps half away from zero, move them to the zero point, clamp."""
+    steps = np.clip(round_half_away(quotient), INT32_MIN, INT32_MAX).astype(np.int64)
+    return saturated(steps + output_of(out).zero_point, out)
+
+
+def _by_double(function: Callable[[Any], Any]) -> Callable[[F32], Array]:
+    """Return a function that is computed, and divided by the scale, as float64."""
+    return lambda real: function(real.astype(np.float64))
+
+
+def _by_float(function: Callable[[Any], Any]) -> Callable[[F32], Array]:
+    """Return a function that is rounded to float32, and so is its quotient."""
+    return lambda real: np.asarray(function(real.astype(np.float64)), np.float32)
+
+
+FUNCTIONS: dict[Op[..., Any], Callable[[F32], Array]] = {
+    abs_op: _by_float(np.abs),
+    ceil: _by_double(np.ceil),
+    cos: _by_float(np.cos),
+    floor: _by_float(np.floor),
+    round_op: _by_double(round_half_away),
+    sin: _by_float(np.sin),
+    sqrt: _by_float(np.sqrt),
+    log: _by_float(np.log),
+    logical_not: _by_float(lambda real: real == 0),
+}
+# Least stored integer, above the zero point, for which a function has a value.
+LEAST: dict[Op[..., Any], int] = {sqrt: 0, log: 1, rsqrt: 1}
+
+
+def _require_domain(op: Op[..., Any], x: Quantized) -> None:
+    if op in LEAST and np.any(centred(x) < LEAST[op]):
+        raise RunError(f"{op.__name__}: a value is {'negative' if op is sqrt else 'not positive'}")
+
+
+def _function_nnacl(op: Op[..., Any]) -> Callable[..., Array]:
+    function = FUNCTIONS[op]
+
+    def rule(x: Quantized, *, out: tuple[TensorType, ...], **_: Any) -> Array:
+        """Apply the function to the real numbers in float32, and divide by the scale of the output.
+
+        Rounding takes halves away from zero. Roots and logarithms of what they are not defined for are a `RunError`.
+        """
+        _require_domain(op, x)
+        value = function(real_numbers(x))
+        scale = output_of(out[0]).scale
+        return nearest_steps(value / value.dtype.type(scale), out[0])
+
+    return rule
+
+
+for _op in FUNCTIONS:
+    INT8.of((_op, KEY))(_function_nnacl(_op))
+
+
+@INT8.of((rsqrt, KEY))
+def rsqrt_nnacl(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "nnacl") -> Array:
+    """Divide 1 by the product of the float32 root and the output's scale; what is not positive is a `RunError`."""
+    _require_domain(rsqrt, x)
+    product = np.sqrt(real_numbers(x)) * output_of(out[0]).scale
+    return nearest_steps(np.float32(1) / product, out[0])
+
+
+@INT8.of((square, KEY))
+def square_nnacl(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "nnacl") -> Array:
+    """Rescale the square of the steps by float32(sx sx / sy), rounding twice."""
+    y = output_of(out[0])
+    scaled = twice(centred(x) ** 2, *quantize_multiplier(x.scale * x.scale / y.scale))
+    return saturated(scaled.astype(np.int64) + y.zero_point, out[0])
