@@ -1,0 +1,112 @@
+"""Functions of two stored bytes: a table of all 65,536 results, which the quantized rule makes.
+
+Where the rule refuses pairs, a table of the legal ones is looked through before: all of it, or by the second operand
+alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir import Array, RunError, TensorType
+from ..quant.quotient import COMPARISONS
+from ..quant.rule import INT8, Quantized, number_format
+from ..refimpl.binary import div
+from ..refimpl.binary import pow as pow_op
+from .broadcast import layout_operand, pairwise
+from .kernel import I64, OK, OUT_OF_DOMAIN, S64, U8, kernel, share
+from .lookup import every, within
+from .lowering import Operand, Site, Step, lowers
+
+
+@pairwise
+def entry(a, b, p):  # type: ignore[no-untyped-def]
+    """Return the entry of a pair."""
+    return p[np.int64(a) * 256 + np.int64(b)]
+
+
+@kernel
+def look_up_pairs(x: U8, y: U8, z: U8, layout: S64, table: U8, tid: I64, threads: I64) -> I64:
+    """Replace every pair by its entry."""
+    entry(x, y, z, layout, table, tid, threads)
+    return OK
+
+
+@kernel
+def all_set(z: U8, count: I64, tid: I64, threads: I64) -> I64:
+    """Refuse where one is 0."""
+    start, stop = share(count, tid, threads)
+    bad = 0
+    for i in range(start, stop):
+        bad |= z[i] ^ 1
+    return OUT_OF_DOMAIN if bad else OK
+
+
+def _rule_of(site: Site, x: Array, y: Array) -> Array:
+    """Return what the rule of a node makes of pairs."""
+    (a, b), (z,) = site.inputs, site.outputs
+    assert a is not None and b is not None
+    form = number_format(site.node.op, (a.type, b.type), site.node.dialect)
+    given = (Quantized(x, a.type.quant), Quantized(y, b.type.quant))
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    out = (TensorType(shape, z.type.dtype, z.type.quant),)
+    rule = INT8[site.node.op, form]
+    return np.asarray(rule(*given, out=out, dialect=site.node.dialect, **site.attributes))
+
+
+def pair_table(site: Site) -> tuple[Array, Array]:
+    """Return the results of all pairs, 0 where there is none, and whether there is one."""
+    x, y = site.inputs
+    assert x is not None and y is not None
+    first, second = every(x.type.dtype), every(y.type.dtype)
+    table = np.zeros((256, 256), site.outputs[0].type.dtype)
+    legal = np.zeros((256, 256), np.bool_)
+
+    def fill(rows: slice, columns: slice) -> None:
+        """Halve what is refused, until single pairs are."""
+        try:
+            part = _rule_of(site, first[rows, None], second[columns])
+        except RunError:
+            sides = [(s.start, s.stop) for s in (rows, columns)]
+            longer = max(sides, key=lambda side: side[1] - side[0])
+            if longer[1] - longer[0] == 1:
+                return
+            middle = sum(longer) // 2
+            for half in (slice(longer[0], middle), slice(middle, longer[1])):
+                fill(half, columns) if longer is sides[0] else fill(rows, half)
+            return
+        table[rows, columns], legal[rows, columns] = part, True
+
+    fill(slice(0, 256), slice(0, 256))
+    return table.view(np.uint8), legal.view(np.uint8)
+
+
+def _checks(site: Site, legal: Array, layout: Operand) -> list[Step]:
+    """Return the steps that refuse what has no result."""
+    (x, y), (z,) = site.inputs, site.outputs
+    assert x is not None and y is not None
+    if legal.all():
+        return []
+    if (legal == legal[0]).all():
+        flags = site.constant(legal[0].copy())
+        return [Step(within["u8"], (y, flags, y.type.size))]
+    found = site.scratch(z.type.size)
+    flags = site.constant(legal)
+    return [
+        Step(look_up_pairs, (x, y, found, layout, flags)),
+        Step(all_set, (found, z.type.size)),
+    ]
+
+
+@lowers(
+    (div, "u8"), *[(op, f"{t}-nnacl") for op in (div, pow_op, *COMPARISONS) for t in ("s8", "u8")]
+)
+def lower_by_pairs(site: Site) -> list[Step]:
+    """Look up every pair, once all are known to have a result."""
+    (x, y), (z,) = site.inputs, site.outputs
+    layout = layout_operand(site)
+    table, legal = pair_table(site)
+    return [
+        *_checks(site, legal, layout),
+        Step(look_up_pairs, (x, y, z, layout, site.constant(table))),
+    ]
