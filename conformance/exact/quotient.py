@@ -26,7 +26,7 @@ def _high(a: int, b: int) -> int:
     return (a * b + 2**30) >> 31
 
 
-def _bounded(value: int, activation: str, out: Outputs, after: bool) -> int:
+def bounded(value: int, activation: str, out: Outputs, after: bool) -> int:
     """Clamp to the bounds of an activation; `after`: these are rounded after the zero point was added."""
     scale, zero, form = output_scale(out)
     low, high = BOUNDS[activation]
@@ -57,7 +57,7 @@ def div_exact(
         inverse = inverse if b > 0 else -inverse
         value = _high(_high(a << room, inverse), mantissa)
         whole = divided(value, bits + 19 + room - exponent)
-        return _bounded(whole + zz, activation, out, dialect == "nnacl")
+        return bounded(whole + zz, activation, out, dialect == "nnacl")
 
     return paired(quotient, x, y)
 
