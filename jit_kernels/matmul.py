@@ -79,7 +79,7 @@ def f32_matmul(
     return OK
 
 
-def _places(x: tuple[int, ...], y: tuple[int, ...], out: tuple[int, ...]) -> Array:
+def matrix_places(x: tuple[int, ...], y: tuple[int, ...], out: tuple[int, ...]) -> Array:
     """Return the number of the matrix of x and of y for each matrix of the output."""
     own = [np.arange(math.prod(s[:-2])).reshape(s[:-2]) for s in (x, y)]
     return np.stack([np.broadcast_to(a, out[:-2]).reshape(-1) for a in own], 1).astype(np.int64)
@@ -116,7 +116,7 @@ def lower_matmul(site: Site) -> list[Step]:
         return [Step(f32_nothing, (z, z.type.size))]
     left, a = _left(site, x, m, k)
     right, w = _right(site, y, k, n)
-    places = site.constant(_places(x.type.shape, y.type.shape, z.type.shape))
+    places = site.constant(matrix_places(x.type.shape, y.type.shape, z.type.shape))
     bias, batches = site.constant(pad_columns(None, n)), z.type.size // (m * n)
     sizes = (batches, m, k, n, rows_of_a_block(m, k, n, 4))
     return [*left, *right, Step(f32_matmul, (a, w, bias, z, places, *sizes))]
