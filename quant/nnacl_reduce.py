@@ -1,4 +1,4 @@
-"""Reductions of int8 tensors as nnacl computes them (reduce_int8.c, reduce_int8.cc): an axis at a time, rounding each time.
+"""Reductions of int8 tensors as nnacl computes them (reduce_int8.c): an axis at a time, rounding each time.
 
 What goes from axis to axis is an int32 number of steps of the input. Results thus depend on the order of the axes,
 in which they are given; an axis that is named again counts once. Sums and products beyond int32 are errors.
