@@ -39,7 +39,7 @@ def s32_along_axis(
         for k in range(count):
             v = np.int64(x[at + k * inner])
             total = total * v if how == 2 else total + (v * v if how == 1 else v)
-            bad |= total > 2147483647 or total < -2147483648
+            bad |= int(total > 2147483647) | int(total < -2147483648)
             total = np.int64(np.int32(total))
         for f in range(factors):
             q = 5 * f
@@ -53,7 +53,7 @@ def s8_clamped(x: S32, y: S8, zero: I64, count: I64, tid: I64, threads: I64) -> 
     """Move to the zero point, and clamp."""
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
-        y[i] = np.int8(min(max(np.int64(x[i]) + zero, -128), 127))
+        y[i] = np.int8(min(max(int(x[i]) + zero, -128), 127))
     return OK
 
 

@@ -6,9 +6,11 @@ alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..ir import Array, RunError, TensorType
+from ..ir import Array, Op, RunError, TensorType
 from ..quant.quotient import COMPARISONS
 from ..quant.rule import INT8, Quantized, number_format
 from ..refimpl.binary import div
@@ -98,9 +100,12 @@ def _checks(site: Site, legal: Array, layout: Operand) -> list[Step]:
     ]
 
 
-@lowers(
-    (div, "u8"), *[(op, f"{t}-nnacl") for op in (div, pow_op, *COMPARISONS) for t in ("s8", "u8")]
-)
+KEYS: list[tuple[Op[..., Any], str]] = [
+    (op, f"{t}-nnacl") for op in (div, pow_op, *COMPARISONS) for t in ("s8", "u8")
+]
+
+
+@lowers((div, "u8"), *KEYS)
 def lower_by_pairs(site: Site) -> list[Step]:
     """Look up every pair, once all are known to have a result."""
     (x, y), (z,) = site.inputs, site.outputs

@@ -59,8 +59,8 @@ def passes_of(
     for a in axes:
         factors = {mean: (1 / shape[a],), reduce_prod: (math.pow(sx, shape[a] - 1),)}.get(op, ())
         found.append(Pass(a, "product" if op is reduce_prod else "sum", factors))
-    last = found.pop()
-    return [*found, Pass(last.axis, last.combine, (*last.factors, sx / sy))]
+    end = found.pop()
+    return [*found, Pass(end.axis, end.combine, (*end.factors, sx / sy))]
 
 
 def _combined(values: S64, axis: int, how: str) -> S64:

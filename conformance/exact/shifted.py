@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from ...ir import QuantParams, TensorType
-from ...quant.rule import DIALECTS
+from ...ir import FORMATS, QuantParams, TensorType
 from ..cells import Cells
 from ..tables import EXACT_INT8, Key
 from .unary import Outputs, Quants
@@ -31,7 +28,7 @@ def shifted(exact: Callable[..., Any]) -> Callable[..., Any]:
             for x, q in zip(xs, (*quant, *[None] * (len(xs) - len(quant))), strict=True)
         ]
         types = tuple(
-            TensorType(t.shape, np.dtype("int8"), _less(t.quant)) if _unsigned(t) and t.quant else t
+            TensorType(t.shape, FORMATS["s8"], _less(t.quant)) if _unsigned(t) and t.quant else t
             for t in out
         )
         result = exact(*given, quant=tuple(q and _less(q) for q in quant), out=types, **attributes)
@@ -49,8 +46,7 @@ def shifted(exact: Callable[..., Any]) -> Callable[..., Any]:
 def shifted_oracles() -> Mapping[Key, Callable[..., Any]]:
     """Give every int8 oracle of these dialects to uint8 as well."""
     return {
-        (op, f"u8-{dialect}"): shifted(exact)
-        for dialect in DIALECTS
+        (op, f"u{form[1:]}"): shifted(exact)
         for (op, form), exact in EXACT_INT8.items()
-        if form == f"s8-{dialect}" and (op, f"u8-{dialect}") not in EXACT_INT8
+        if form.startswith("s8-") and (op, f"u{form[1:]}") not in EXACT_INT8
     }
