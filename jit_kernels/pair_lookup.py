@@ -100,9 +100,8 @@ def _checks(site: Site, legal: Array, layout: Operand) -> list[Step]:
     ]
 
 
-KEYS: list[tuple[Op[..., Any], str]] = [
-    (op, f"{t}-nnacl") for op in (div, pow_op, *COMPARISONS) for t in ("s8", "u8")
-]
+OPERATORS: tuple[Op[..., Any], ...] = (div, pow_op, *COMPARISONS)
+KEYS = [(op, f"{t}-nnacl") for op in OPERATORS for t in ("s8", "u8")]
 
 
 @lowers((div, "u8"), *KEYS)
