@@ -14,7 +14,7 @@ from ...refimpl.binary import div
 from ...refimpl.binary import pow as pow_op
 from ..case import Case
 from ..tables import CASES
-from .binary import ACTIVATIONS
+from .conv import ACTIVATIONS
 from .draw import broadcast_shapes, ints, quant_params, scales, seeds
 from .logic import quantized_comparison_cases
 
