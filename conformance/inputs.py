@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..ir import Array, Graph, TensorType
+from ..ir import Array, Graph, InputError, TensorType
 
 # (lowest, highest) of integer inputs that are not quantized, where the caller says nothing
 INDEX_RANGE = (0, 3)
@@ -24,6 +24,11 @@ def random_feeds(
     floats are normal; other integers are in `ranges[name]`.
     """
     rng = np.random.default_rng(seed)
+    unknown = [
+        n for n in graph.inputs if n not in graph.tensors or graph.tensors[n].format == "str"
+    ]
+    if unknown:
+        raise InputError(f"inputs {', '.join(unknown)}: no random values of that type; give some")
     return {
         name: _draw(rng, graph.tensors[name], _consumer(graph, name), (ranges or {}).get(name))
         for name in graph.inputs

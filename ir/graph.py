@@ -44,12 +44,14 @@ class Deferred:
         read: returns the graph for given values of `inputs`; it looks at the types of all, but at the contents of
             those in `needs` only. The graph's inputs are some of `inputs`; its outputs are `outputs`.
         needs: inputs whose contents decide what the network is.
+        operators: names of the operators that it holds, as the file has them, for those who want to look.
     """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     read: Callable[[Mapping[str, Any]], Graph]
     needs: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

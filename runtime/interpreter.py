@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import (
+    FORMATS,
     Array,
     ConstraintError,
     Deferred,
@@ -185,6 +186,8 @@ def check_feed(graph: Graph, name: str, value: Any) -> Any:
     if want is None:  # any type, or no tensor
         return value if value is None or isinstance(value, list) else np.asarray(value)
     array = np.asarray(value)
+    if want.dtype == FORMATS["str"] and array.dtype.kind in "UT":
+        array = array.astype(object)
     if array.dtype != want.dtype:
         raise InputError(f"input {name}: expected {want.format}, got {array.dtype}")
     free = graph.dynamic.get(name, ())

@@ -303,7 +303,8 @@ class Scope:
             return _finished(file, scope.graph(inputs, outputs))
 
         results = tuple(v.name for v in graph.output)
-        return Deferred(inputs, results, read), tuple(taken)
+        operators = tuple(node.op_type for node in graph.node)
+        return Deferred(inputs, results, read, operators=operators), tuple(taken)
 
 
 def _finished(file: File, graph: Graph) -> Graph:
@@ -340,4 +341,4 @@ def _deferred(
         left = tuple(n for n in inputs if n not in work.constants)
         return _finished(file, scope.graph(left, outputs))
 
-    return Deferred(inputs, outputs, read, wanted)
+    return Deferred(inputs, outputs, read, wanted, tuple(node.op_type for node in nodes))

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .formats import load as load_graph
 from .ir import Array, Graph, InputError, TensorType, UnsupportedError
 from .runtime.interpreter import interpret
@@ -31,14 +29,17 @@ class Network:
         self._session: Session | None = None
 
     @property
-    def inputs(self) -> dict[str, TensorType]:
-        """Names and types of what is fed; axes in `graph.dynamic` may have any size."""
-        return {name: self.graph.tensors[name] for name in self.graph.inputs}
+    def inputs(self) -> dict[str, TensorType | None]:
+        """Names and types of what is fed; axes in `graph.dynamic` may have any size.
+
+        None stands for what is no tensor (a list for a sequence, None for an empty optional) or has any number of axes.
+        """
+        return {name: self.graph.tensors.get(name) for name in self.graph.inputs}
 
     @property
-    def outputs(self) -> dict[str, TensorType]:
-        """Names and declared types of what comes out."""
-        return {name: self.graph.tensors[name] for name in self.graph.outputs}
+    def outputs(self) -> dict[str, TensorType | None]:
+        """Names and declared types of what comes out; None where only a run tells."""
+        return {name: self.graph.tensors.get(name) for name in self.graph.outputs}
 
     def __repr__(self) -> str:
         return f"<Network {self.graph.name or '?'}: {len(self.graph.nodes)} nodes>"
@@ -88,7 +89,7 @@ class Network:
         free = [name for name in self.graph.inputs if name not in named]
         if len(x) > len(free):
             raise InputError(f"{len(x)} arrays for the inputs {', '.join(free) or '(none left)'}")
-        return {**dict(zip(free, map(np.asarray, x), strict=False)), **named}
+        return {**dict(zip(free, x, strict=False)), **named}
 
     def _results(self, outputs: Mapping[str, Array]) -> Any:
         values = tuple(outputs[name] for name in self.graph.outputs)

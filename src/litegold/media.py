@@ -13,8 +13,8 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm"}
 RANGES = {"0..255": (0.0, 255.0), "0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0)}
 
 
-def feed(path: str | Path, wanted: TensorType, *, pixels: str = "0..1") -> Array:
-    """Read a file as one sample for an input of type `wanted`.
+def feed(path: str | Path, wanted: TensorType | None, *, pixels: str = "0..1") -> Array:
+    """Read a file as one sample for an input of type `wanted`; None: any type, which only .npy files have.
 
     Pictures are resized to the input's height and width, and made grey for one channel. A uint8 input gets
     the bytes, an int8 input the bytes minus 128, a float one values spread over `pixels`. Sound (16 kHz, mono)
@@ -27,7 +27,12 @@ def feed(path: str | Path, wanted: TensorType, *, pixels: str = "0..1") -> Array
     path = Path(path)
     try:
         if path.suffix.lower() == ".npy":
-            return _array(np.load(path, allow_pickle=False), wanted, path)
+            array = np.load(path, allow_pickle=False)
+            return array if wanted is None else _array(array, wanted, path)
+        if wanted is None:
+            raise InputError(
+                f"{path}: the network does not say what this input is; give a .npy file"
+            )
         if path.suffix.lower() in PICTURES:
             return _picture(path, wanted, pixels)
         if path.suffix.lower() in SOUND:

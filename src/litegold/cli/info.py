@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from ..face import Network, load
-from ..ir import LitegoldError, TensorType
+from ..ir import Deferred, Graph, LitegoldError, TensorType
 from ..quant.rule import number_format
 from ..refimpl.fused import fused
 from . import app, screen
@@ -45,6 +45,8 @@ def info(
     if facts["unsupported"]:
         screen.out.print("not supported: " + ", ".join(facts["unsupported"]), style="red")
     _show_plan(facts["plan"])
+    if facts["later"]:
+        _show_later(facts["later"])
     if nodes:
         _list_nodes(net)
 
@@ -55,7 +57,7 @@ def describe(net: Network) -> dict[str, Any]:
     counts = Counter(
         (
             n.op.__name__,
-            number_format(n.op, tuple(graph.tensors[i] if i else None for i in n.inputs), n.dialect)
+            number_format(n.op, tuple(graph.tensors.get(i) if i else None for i in n.inputs), n.dialect)
             if n.inputs
             else "",
         )
@@ -69,8 +71,19 @@ def describe(net: Network) -> dict[str, Any]:
         "outputs": {n: spell(t, dynamic.get(n, ())) for n, t in net.outputs.items()},
         "states": {s.tensor: spell(graph.tensors[s.tensor]) for s in graph.states},
         "operators": {f"{name} {form}": count for (name, form), count in counts.most_common()},
+        "later": describe_later(graph),
         "unsupported": list(graph.metadata.get("unsupported", ())),
         "plan": describe_plan(net),
+    }
+
+
+def describe_later(graph: Graph) -> dict[str, Any]:
+    """Return what is read only when a run has come to it: what it waits for, and its operators; or nothing."""
+    if graph.later is None:
+        return {}
+    return {
+        "contents_of": list(graph.later.needs),
+        "operators": dict(Counter(graph.later.operators).most_common()),
     }
 
 
@@ -79,7 +92,7 @@ def describe_plan(net: Network) -> dict[str, Any]:
     try:
         session = net.session()
         given = {**net.inputs, **{s.tensor: net.graph.tensors[s.tensor] for s in net.graph.states}}
-        plan = session.plan_for(given)
+        plan = session.plan_for({name: t for name, t in given.items() if t is not None})
     except LitegoldError as error:
         return {"error": str(error)}
     return {
@@ -87,6 +100,7 @@ def describe_plan(net: Network) -> dict[str, Any]:
         "fused": [n.name for n in session.planned.nodes if n.op is fused],
         "kernel_calls": len(plan.steps),
         "nodes_after_cut": len(plan.rest),
+        "in_python": [n.name for n in session.planned.nodes if n.op.host],
         "arena_bytes": plan.arena_bytes,
         "arena_bound_bytes": plan.arena_bound,
         "packed_bytes": sum(a.nbytes for a in plan.pool.values()),
@@ -105,15 +119,29 @@ def _show_plan(plan: dict[str, Any]) -> None:
         highlight=False,
     )
     if plan["nodes_after_cut"]:
-        screen.out.print(
-            f"  planned up to a value that only a run brings: {plan['nodes_after_cut']} nodes come after it"
+        what = (
+            "a node that runs in Python" if plan["in_python"] else "a value that only a run brings"
         )
+        screen.out.print(
+            f"  the first part ends before {what}: {plan['nodes_after_cut']} nodes more"
+        )
+    for name in plan["in_python"]:
+        screen.out.print(f"  in Python: {name}", highlight=False, markup=False)
     for name in plan["fused"]:
         screen.out.print(f"  joined: {name}", highlight=False, markup=False)
 
 
-def spell(type: TensorType, dynamic: tuple[int, ...] = ()) -> str:
+def _show_later(later: dict[str, Any]) -> None:
+    names = ", ".join(later["contents_of"])
+    what = f"the contents of {names}" if names else "types that only a run tells"
+    counts = ", ".join(f"{n} {name}" for name, n in later["operators"].items())
+    screen.out.print(f"read when a run brings {what}: {counts}", highlight=False, markup=False)
+
+
+def spell(type: TensorType | None, dynamic: tuple[int, ...] = ()) -> str:
     """Return a type in words: s8 [1, 96, 96, 3], scale 0.0078 zero point -1; open axes are ?."""
+    if type is None:
+        return "any value"
     sizes = ", ".join("?" if i in dynamic else str(n) for i, n in enumerate(type.shape))
     text = f"{type.format} [{sizes}]"
     if type.quant is None:
@@ -126,9 +154,16 @@ def spell(type: TensorType, dynamic: tuple[int, ...] = ()) -> str:
 def _list_nodes(net: Network) -> None:
     tensors = net.graph.tensors
     for node in net.graph.nodes:
-        inputs = ", ".join(spell(tensors[i]) if i else "-" for i in node.inputs)
-        outputs = ", ".join(spell(tensors[o]) for o in node.outputs)
-        attributes = ", ".join(f"{k}={v}" for k, v in node.attributes.items())
+        inputs = ", ".join(spell(tensors.get(i)) if i else "-" for i in node.inputs)
+        outputs = ", ".join(spell(tensors.get(o)) for o in node.outputs)
+        attributes = ", ".join(f"{k}={_brief(v)}" for k, v in node.attributes.items())
         screen.out.print(
             f"{node.name}: {node.op.__name__}({inputs}; {attributes}) -> {outputs}", highlight=False
         )
+
+
+def _brief(value: Any) -> str:
+    """Return an attribute's value in words; of a network inside of a node what it takes and gives."""
+    if isinstance(value, Graph | Deferred):
+        return f"network({', '.join(value.inputs)}) -> {', '.join(value.outputs)}"
+    return str(value)

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from ..face import Network, load
-from ..ir import Array, InputError
+from ..ir import Array, InputError, is_host
 from ..media import feed, labels
 from . import app, screen
 
@@ -62,6 +62,9 @@ def _summary(
 ) -> dict[str, Any]:
     outputs = {}
     for name, value in values.items():
+        if is_host(value):
+            outputs[name] = {"shape": (), "dtype": "value", "value": _plain(value)}
+            continue
         entry: dict[str, Any] = {"shape": value.shape, "dtype": str(value.dtype)}
         if value.ndim >= 1 and value.size == value.shape[-1] and 1 < value.size <= 100_000:
             entry["top"] = _top(net, name, value.ravel(), classes, top)
@@ -71,10 +74,18 @@ def _summary(
     return {"input": source, "outputs": outputs}
 
 
+def _plain(value: Any) -> Any:
+    """Return a sequence, texts or nothing as plain values."""
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
 def _top(
     net: Network, name: str, scores: Array, classes: list[str], top: int
 ) -> list[dict[str, Any]]:
-    quant = net.graph.tensors[name].quant
+    declared = net.graph.tensors.get(name)
+    quant = declared.quant if declared else None
     real = scores.astype(np.float64)
     if quant is not None:
         real = (real - quant.zero_point[0]) * quant.scale[0]
@@ -96,7 +107,8 @@ def _show(summary: dict[str, Any]) -> None:
         shape = "x".join(map(str, entry["shape"])) or "scalar"
         table = Table(title=f"{summary['input']} -> {name} ({shape} {entry['dtype']})")
         if "top" not in entry:
-            screen.out.print(table.title, f"{entry.get('min', '')} .. {entry.get('max', '')}")
+            text = entry.get("value", f"{entry.get('min', '')} .. {entry.get('max', '')}")
+            screen.out.print(table.title, text)
             continue
         for heading in ("class", "label", "score", ""):
             table.add_column(heading, justify="right" if heading in ("class", "score") else "left")
