@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import ANY, NUMBERS, Op
+from ..ir import ANY, NUMBERS, Array, Op
 from ..refimpl.axes import resolve_axis, whole_numbers
+from ..refimpl.detection import non_max_suppression
 from ..refimpl.fill import range as range_op
 from ..refimpl.join import concat, pack, split, split_v, unpack
 from ..refimpl.logic import where
@@ -42,15 +43,19 @@ def lower_transpose(site: Site) -> list[Step]:
 @lowers(
     *any_format(shape, rank),
     *((unique, f) for f in KEYS),
+    (non_max_suppression, "f32"),
     *((unique_rows, f) for f in ORDERED),
     *((where, f) for f in ("f32", "s8", "u8", "s32", "u32", "s64", "bool")),
     *((range_op, f) for f in NUMBERS),
 )
 def lower_known(site: Site) -> list[Step]:
     """The result is known when the plan is made: it depends on types and static values alone."""
-    args = []
+    args: list[Array | None] = []
     for place in site.inputs:
-        t = operand(place).type
+        if place is None:
+            args.append(None)
+            continue
+        t = place.type
         args.append(np.broadcast_to(np.zeros((), t.dtype), t.shape) if t.value is None else t.value)
     found = site.node.op(*args, **site.attributes)
     steps = []

@@ -21,8 +21,9 @@ from ...ir import (
 from ..files import file_bytes, located
 from .attached import attached_labels, signatures
 from .consistency import check_nodes
+from .custom import custom_options
 from .options import enum_names, read_options
-from .table import TFLITE, TfliteOp, Workspace
+from .table import TFLITE, TfliteOp, Workspace, custom
 from .tensors import Tensors, start_of
 from .verify import verify
 
@@ -141,7 +142,8 @@ class _Reader:
         code, version, builtin = self.codes[operator.OpcodeIndex()]
         where = f"operator {index} {code}"
         with located(where):
-            known = builtin and code in TFLITE
+            key = code if builtin else custom(code)
+            known = key in TFLITE
             source = TfliteOp(
                 code=code,
                 version=version,
@@ -150,10 +152,13 @@ class _Reader:
                     for i in self._indices(operator, "Inputs")
                 ),
                 outputs=self._list(operator, "Outputs", f"{where}, outputs"),
-                options=read_options(operator, code, f"{index} {code}") if known else {},
+                options=read_options(operator, code, f"{index} {code}")
+                if known and builtin
+                else {},
                 types=self.workspace.tensors,
                 name=f"{index} {code}",
                 intermediates=self._list(operator, "Intermediates", f"{where}, intermediates"),
+                custom=b"" if builtin else custom_options(operator, where),
                 workspace=self.workspace,
             )
             self._connect(source)
@@ -161,7 +166,7 @@ class _Reader:
             if not known:
                 return [source.node(self._placeholder(code))]
             try:
-                made = TFLITE[code](source)
+                made = TFLITE[key](source)
             except UnsupportedError as error:
                 raise UnsupportedError(f"{where}: {error}") from error
         return [made] if isinstance(made, Node) else made

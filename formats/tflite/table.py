@@ -89,6 +89,7 @@ class TfliteOp:
         intermediates: names of tensors that only carry quantization (integer LSTM).
         options: fields of the options table in snake_case, defaults filled in; enums by name,
             vectors as tuples.
+        custom: options of a custom operator, as they are stored.
         types: declared types of all tensors of the graph; `value` is set for constants.
         name: index and code, for messages and as the nodes' name.
     """
@@ -101,6 +102,7 @@ class TfliteOp:
     types: Mapping[str, TensorType]
     name: str
     intermediates: tuple[str, ...] = ()
+    custom: bytes = b""
     workspace: Workspace = field(default_factory=Workspace, compare=False, repr=False)
 
     def input(self, position: int) -> str:
@@ -170,6 +172,7 @@ class TfliteRecord:
         options: fields of the options table in snake_case; absent ones keep the schema's default.
         constants: additional tensors, whose types carry values.
         intermediates: types of additional tensors that only carry quantization.
+        custom: options of a custom operator; None for one of the schema.
     """
 
     code: str
@@ -178,6 +181,12 @@ class TfliteRecord:
     version: int = 1
     constants: Mapping[str, TensorType] = field(default_factory=dict)
     intermediates: tuple[TensorType, ...] = ()
+    custom: bytes | None = None
+
+
+def custom(code: str) -> str:
+    """Return the key of a custom operator's reader rule."""
+    return f"custom {code}"
 
 
 TFLITE: Facet[str, Callable[[TfliteOp], Node | Sequence[Node]]] = Facet(

@@ -48,7 +48,7 @@ class _Writer:
         }
         self.records = [self._record(i) for i in range(len(graph.nodes))]
         self.index = {name: i for i, name in enumerate(self.types)}
-        self.codes = sorted({(r.code, r.version) for r, _ in self.records})
+        self.codes = sorted({(r.code, r.version, r.custom is not None) for r, _ in self.records})
         # Buffer 0 stands for "no data".
         self.values: list[Array] = [np.empty(0, np.uint8)]
 
@@ -160,24 +160,35 @@ class _Writer:
         self, record: TfliteRecord, carriers: Sequence[str], outputs: Sequence[str]
     ) -> int:
         b = self.builder
-        kind, options = write_options(b, record.code, record.options)
+        stored = record.custom
+        kind, options = (
+            (0, 0) if stored is not None else write_options(b, record.code, record.options)
+        )
+        own = b.CreateByteVector(stored) if stored else 0
         inputs = self._ints(record.inputs)
         written = self._ints([n for n in outputs if n not in self.successors])
         intermediates = self._ints(carriers) if carriers else 0
         tflite.OperatorStart(b)
-        tflite.OperatorAddOpcodeIndex(b, self.codes.index((record.code, record.version)))
+        tflite.OperatorAddOpcodeIndex(
+            b, self.codes.index((record.code, record.version, stored is not None))
+        )
         tflite.OperatorAddInputs(b, inputs)
         tflite.OperatorAddOutputs(b, written)
         if kind:
             tflite.OperatorAddBuiltinOptionsType(b, kind)
             tflite.OperatorAddBuiltinOptions(b, options)
+        if own:
+            tflite.OperatorAddCustomOptions(b, own)
         if intermediates:
             tflite.OperatorAddIntermediates(b, intermediates)
         return int(tflite.OperatorEnd(b))
 
-    def _code(self, code: str, version: int) -> int:
-        b, number = self.builder, getattr(tflite.BuiltinOperator, code)
+    def _code(self, code: str, version: int, custom: bool) -> int:
+        b, number = self.builder, getattr(tflite.BuiltinOperator, "CUSTOM" if custom else code)
+        text = b.CreateString(code) if custom else 0
         tflite.OperatorCodeStart(b)
+        if custom:
+            tflite.OperatorCodeAddCustomCode(b, text)
         tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(number, MAX_DEPRECATED_CODE))
         tflite.OperatorCodeAddVersion(b, version)
         tflite.OperatorCodeAddBuiltinCode(b, number)
