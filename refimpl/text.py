@@ -70,7 +70,7 @@ def string_split(x: Array, *, delimiter: str = "", max_split: int = -1) -> tuple
 
     Attributes:
         delimiter: where to cut; an empty one is any run of white space, which is dropped at both ends too.
-        max_split: how many cuts are made, from the front; negative: all.
+        max_split: how many cuts are made, from the front; negative: all. What is not cut keeps its end.
 
     >>> [y.tolist() for y in string_split(texts(["a b", "c"], (2,)))]
     [[['a', 'b'], ['c', '']], [2, 1]]

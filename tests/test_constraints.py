@@ -23,6 +23,7 @@ def labels_of(op):
 CONSTRAINTS = [
     pytest.param(op, label, id=f"{op.__name__}-{label}")
     for op in sorted(OPS.values(), key=lambda op: op.__name__)
+    if not op.host  # these have no shape rule; their tests call them
     for label in labels_of(op)
 ]
 

@@ -75,8 +75,6 @@ def _words(text: str, most: int) -> list[str]:
         if not rest:
             return words
         if 0 <= most <= len(words):
-            while rest[-1].isspace():
-                rest = rest[:-1]
             return [*words, rest]
         word = ""
         while rest and not rest[0].isspace():
