@@ -95,8 +95,7 @@ def _seen(site: OnnxSite, shape: tuple[int, ...]) -> str:
     """Return which keys each query may see by its window, and by the lengths."""
     a = {name: site.attribute(name) for name in ("left", "right", "offset", "trailing")}
     if not site.input(4):
-        seen = allowed_keys((1, 1, *shape[2:]), None, None, **a)
-        return site.constant(seen)
+        return site.constant(allowed_keys((1, 1, *shape[2:]), None, None, **a))
     keys = site.whole(np.arange(shape[3]))
     ends = site.emit("Min", site.reshaped(site.input(4), (-1, 1, 1, 1)), site.whole(shape[3]))
     seen = site.emit("Less", keys, ends)
