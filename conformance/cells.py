@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..ir import FORMAT_OF
+
 
 @dataclass
 class Cells:
     """A dense row-major array of Python numbers (int, float, Fraction, mpf, bool), or of texts.
 
-    `format` names the element type where that matters: of values that no shape rule tells of.
+    `format` names the element type where that matters: that of the array that it is a copy of, and of results that no
+    shape rule tells of.
 
     >>> c = Cells((2, 2), [1, 2, 3, 4]); c[1, 0]
     3
@@ -31,7 +34,7 @@ class Cells:
     @staticmethod
     def of(array: Any) -> Cells:
         """Copy a NumPy array; its elements become Python numbers, exactly."""
-        return Cells(tuple(array.shape), array.ravel().tolist())
+        return Cells(tuple(array.shape), array.ravel().tolist(), FORMAT_OF[array.dtype])
 
     def offset(self, index: Sequence[int]) -> int:
         """Return the flat position of `index`."""

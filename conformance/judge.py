@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Node, TensorType, is_host
+from ..ir import Array, Node, TensorType, is_float, is_host
 from ..quant.rule import INT8, number_format
 from ..refimpl.half import narrow
 from ..refimpl.native_half import is_native
@@ -62,7 +62,7 @@ def judge(got: Array, want: Array, bound: Array | float = 0.0) -> Verdict:
         return Verdict(False, float("inf"), 0.0, (), reason)
     if got.size == 0:
         return Verdict(True)
-    if want.dtype.kind == "f":
+    if is_float(want.dtype):
         return _judge_floats(got, want, np.broadcast_to(np.asarray(bound, np.float64), want.shape))
     # exact in float64 up to 2**53; beyond, `wrong` still decides
     difference = np.abs(got.astype(np.float64) - want.astype(np.float64))
@@ -138,11 +138,13 @@ def node_bounds(
     form = number_format(node.op, tuple(types), node.dialect)
     if is_native(node.op, form, node.dialect):
         return zeros
+    if node.op.moves:
+        return zeros  # nothing is computed
     if form == "f16" and "f32" in node.op.dtypes:
         return _half_bounds(node, types, args, want, algorithms)
     if form == "hybrid":
         args = [real_values(a, t) for a, t in zip(args, types, strict=True)]
-    elif (form != "f32" and (node.op, form) in INT8) or all(w.dtype.kind != "f" for w in want):
+    elif (form != "f32" and (node.op, form) in INT8) or not any(is_float(w.dtype) for w in want):
         return zeros
     attributes = {**node.op.attributes, **node.attributes}
     used = [algorithms[name] for name in node.outputs if algorithms and name in algorithms]
@@ -154,7 +156,7 @@ def node_bounds(
     # states and indices that come along with a float result are exact where the envelope is silent
     found = (*found, *zeros[len(found) :])
     return tuple(
-        np.broadcast_to(b, w.shape) if w.dtype.kind == "f" else z
+        np.broadcast_to(b, w.shape) if is_float(w.dtype) else z
         for b, w, z in zip(found, want, zeros, strict=True)
     )
 

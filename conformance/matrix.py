@@ -8,29 +8,15 @@ from typing import Any
 
 from ..formats.onnx.table import ONNX_WRITER
 from ..formats.tflite.table import TFLITE_WRITER
-from ..ir import ANY, OPS, Op, load_all
+from ..ir import ANY, MOVED, NARROW_FLOATS, NARROW_INTS, OPS, Op, load_all
 from ..jit_kernels.lowering import CPU
 from ..quant.rule import INT8
 from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8
 
 PARTS = ("reference", "exact", "cases", "envelope", "jit", "tflite", "onnx")
 ORDER = (
-    "f32",
-    "f16",
-    "hybrid",
-    "s8",
-    "u8",
-    "s8-nnacl",
-    "u8-nnacl",
-    "f32-nnacl",
-    "s16",
-    "s32",
-    "s64",
-    "bool",
-    "u16",
-    "u32",
-    "u64",
-    "host",
+    *("f32", "f16", "hybrid", "s8", "u8", "s8-nnacl", "u8-nnacl", "f32-nnacl", "s16", "s32", "s64"),
+    *("bool", "u16", "u32", "u64", "f64", *NARROW_FLOATS, *NARROW_INTS, "host"),
 )
 
 
@@ -63,6 +49,9 @@ def cells() -> list[Cell]:
         if not op.__module__.startswith("litegold.refimpl"):
             continue
         keyed = {f for o, f in (*INT8, *CPU, *CASES, *EXACT_INT8) if o is op}
+        keyed -= {
+            f for f in MOVED if op.moves and f not in op.dtypes
+        }  # any: they are not told apart
         found += [_cell(op, f) for f in ORDER if f in keyed or f in op.dtypes]
     return found
 
@@ -76,7 +65,7 @@ def _cell(op: Op[..., object], form: str) -> Cell:
         reference=ruled or form in op.dtypes,
         exact=(op, form) in EXACT_INT8 if ruled else op in EXACT,
         cases=(op, form) in CASES,
-        envelope=form not in ("f32", "f16", "hybrid") or op in ENVELOPE,
+        envelope=form not in ("f32", "f16", "f64", "hybrid", *NARROW_FLOATS) or op in ENVELOPE,
         jit=(op, form) in CPU,
         tflite=op in TFLITE_WRITER and "-" not in form,
         onnx=op in ONNX_WRITER and (op, form) not in INT8 and form != "hybrid",

@@ -41,7 +41,7 @@ def oracles_agree(case: Case, want: Sequence[Array] | None = None) -> Verdict:
 
 def one_unit(want: Array, envelope: Array) -> Array:
     """Return the distance of each float to its neighbour, and what adding in float64 adds to it."""
-    if want.dtype.kind != "f":
+    if want.dtype.kind != "f" or want.dtype.itemsize < 2:  # narrow floats are rounded once
         return np.zeros(want.shape)
     # the largest number has no neighbour above that would tell its unit
     below = np.nextafter(np.finfo(want.dtype).max, want.dtype.type(0))

@@ -9,10 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import FORMAT_OF, FORMATS, Array, Deferred, Graph, TensorType
+from ..ir import (
+    FORMATS,
+    NARROW_FLOATS,
+    NARROW_INTS,
+    Array,
+    Deferred,
+    Graph,
+    TensorType,
+    is_float,
+)
 from ..ir.op import RUN
 from .case import Case, HostCase
 from .cells import Cells
+from .exact.narrow import nearest as narrow_nearest
 from .tables import EXACT, EXACT_INT8, HOST_EXACT
 
 
@@ -54,9 +64,7 @@ def _as_cells(value: Any) -> Any:
         return [_as_cells(v) for v in value]
     if value is None:
         return None
-    cells = Cells.of(value)
-    cells.format = FORMAT_OF[value.dtype]
-    return cells
+    return Cells.of(value)
 
 
 def _as_values(value: Any) -> Any:
@@ -86,13 +94,24 @@ def _run_exactly(body: Graph | Deferred, values: Sequence[Any]) -> tuple[Any, ..
 
 def _rounded(cells: Cells, type: TensorType, wraps: bool) -> Array:
     """Round Python numbers to the elements of `type`."""
-    if type.dtype.kind == "f":
+    if type.format in NARROW_FLOATS:
+        values = [narrow(v, type.format) for v in cells.values]
+    elif is_float(type.dtype):
         values = [nearest(v, type.dtype) for v in cells.values]
     elif type.dtype.kind == "b":
         values = [bool(v) for v in cells.values]
+    elif type.format in NARROW_INTS:
+        values = [int(v) for v in cells.values]
     else:
         values = [_integer(v, type.dtype, wraps) for v in cells.values]
     return np.array(values, type.dtype).reshape(cells.shape)
+
+
+def narrow(value: Any, form: str) -> float:
+    """Round to a narrow float; what oracles gave that the format has stays."""
+    if form != "f8e8m0":
+        return narrow_nearest(value, form)
+    return float(value)
 
 
 def _integer(value: Any, dtype: np.dtype[Any], wraps: bool) -> int:

@@ -12,15 +12,33 @@ from .errors import (
 )
 from .facet import Facet, MissingFacetError, load_all
 from .graph import Deferred, Graph, Node, State
-from .op import ANY, FLOATS, INTS, NUMBERS, OPS, Op, format_of, op
-from .tensor import FORMAT_OF, FORMATS, Array, QuantParams, TensorType, is_host, type_of
+from .op import ANY, FLOATS, INTS, MOVED, NUMBERS, OPS, Op, format_of, op
+from .tensor import (
+    BITS_OF,
+    FLOAT8,
+    FORMAT_OF,
+    FORMATS,
+    NARROW_FLOATS,
+    NARROW_INTS,
+    Array,
+    QuantParams,
+    TensorType,
+    is_float,
+    is_host,
+    type_of,
+)
 
 __all__ = [
     "ANY",
+    "BITS_OF",
+    "FLOAT8",
     "FLOATS",
     "FORMATS",
     "FORMAT_OF",
     "INTS",
+    "MOVED",
+    "NARROW_FLOATS",
+    "NARROW_INTS",
     "NUMBERS",
     "OPS",
     "Array",
@@ -41,6 +59,7 @@ __all__ = [
     "UnsupportedError",
     "ValueNeededError",
     "format_of",
+    "is_float",
     "is_host",
     "load_all",
     "op",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from .errors import ConstraintError, ValueNeededError
-from .tensor import TensorType
+from .tensor import NARROW_FLOATS, NARROW_INTS, TensorType
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,6 +22,8 @@ FLOATS = ("f32",)
 INTS = ("s32", "s64")
 NUMBERS = ("f32", "s32", "s64")
 ANY = ("f32", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "bool")
+# What an operator that moves elements works on besides: they are moved as the words that they are.
+MOVED = ("f64", *NARROW_FLOATS, *NARROW_INTS)
 
 
 def _with_half(dtypes: tuple[str, ...]) -> tuple[str, ...]:
@@ -39,6 +41,7 @@ class Op(Generic[P, R]):
         static: names of the inputs whose value must be known before the operator can be planned.
         format_input: position of the input whose element type names the operator's format.
         reads_types: the result depends on the types of the inputs alone (`shape`, `rank`).
+        moves: it does nothing with elements but to place them, so that those of MOVED can be moved too.
         host: it runs in Python between the parts of a plan, on any values (`is_host`); there is no shape rule.
     """
 
@@ -53,12 +56,13 @@ class Op(Generic[P, R]):
         format_input: int,
         reads_types: bool,
         host: bool = False,
+        moves: bool = False,
     ) -> None:
         functools.update_wrapper(self, reference)
         self.reference, self.infer = reference, infer
         self.dtypes, self.static = _with_half(dtypes), static
         self.format_input, self.reads_types = format_input, reads_types
-        self.host = host
+        self.host, self.moves = host, moves
 
     def __call__(self, *tensors: P.args, **attributes: P.kwargs) -> R:
         return self.reference(*tensors, **attributes)
@@ -68,6 +72,10 @@ class Op(Generic[P, R]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (inspect.getmodule(self.reference), self.__name__)
+
+    def takes(self, form: str) -> bool:
+        """Whether the plain reference is the semantics on a format: one of `dtypes`, or any if elements are moved."""
+        return form in self.dtypes or (form in MOVED and self.moves)
 
     @functools.cached_property
     def parameters(self) -> tuple[inspect.Parameter, ...]:
@@ -118,12 +126,13 @@ def op(
     format_input: int = 0,
     reads_types: bool = False,
     host: bool = False,
+    moves: bool = False,
 ) -> Callable[[Callable[P, R]], Op[P, R]]:
     """Declare the decorated NumPy function as the operator of that name."""
 
     def declare(reference: Callable[P, R]) -> Op[P, R]:
         forms = (HOST,) if host else dtypes
-        new = Op(reference, infer, forms, static, format_input, reads_types, host)
+        new = Op(reference, infer, forms, static, format_input, reads_types, host, moves)
         known = OPS.setdefault(new.__name__, new)
         if known is not new:
             raise ValueError(f"{new.__name__}: in {known.__module__} and {new.__module__}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +13,8 @@ from .errors import ValueNeededError
 
 Array = NDArray[Any]
 
-# The short names of element types, used in kernel names, tables and reports.
+# The short names of element types, used in kernel names, tables and reports. Types of 4 and 2 bits take a byte an
+# element, in whose lower bits they lie.
 FORMATS: dict[str, np.dtype[Any]] = {
     "f16": np.dtype(np.float16),
     "f32": np.dtype(np.float32),
@@ -26,9 +28,36 @@ FORMATS: dict[str, np.dtype[Any]] = {
     "s64": np.dtype(np.int64),
     "u64": np.dtype(np.uint64),
     "bool": np.dtype(np.bool_),
+    "bf16": np.dtype(ml_dtypes.bfloat16),
+    "f8e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn),
+    "f8e4m3fnuz": np.dtype(ml_dtypes.float8_e4m3fnuz),
+    "f8e5m2": np.dtype(ml_dtypes.float8_e5m2),
+    "f8e5m2fnuz": np.dtype(ml_dtypes.float8_e5m2fnuz),
+    "f8e8m0": np.dtype(ml_dtypes.float8_e8m0fnu),
+    "f4e2m1": np.dtype(ml_dtypes.float4_e2m1fn),
+    "s4": np.dtype(ml_dtypes.int4),
+    "u4": np.dtype(ml_dtypes.uint4),
+    "s2": np.dtype(ml_dtypes.int2),
+    "u2": np.dtype(ml_dtypes.uint2),
     "str": np.dtype(object),  # of Python strings
 }
+FLOAT8 = ("f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz")
+# Element types that NumPy has by way of ml_dtypes alone: its `kind`, `finfo` and `iinfo` know nothing of them.
+NARROW_FLOATS = ("bf16", *FLOAT8, "f8e8m0", "f4e2m1")
+NARROW_INTS = ("s4", "u4", "s2", "u2")
 FORMAT_OF = {dtype: name for name, dtype in FORMATS.items()}
+# The unsigned integer that has as many bits as an element of the type.
+BITS_OF = {name: np.dtype(f"u{dtype.itemsize}") for name, dtype in FORMATS.items()}
+_FLOATS = {FORMATS[name] for name in ("f16", "f32", "f64", *NARROW_FLOATS)}
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether elements are floating-point numbers, narrow ones among them.
+
+    >>> is_float(FORMATS["f8e4m3fn"]), is_float(FORMATS["s4"])
+    (True, False)
+    """
+    return dtype in _FLOATS
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,19 @@
-"""Changes of the element type: conversions of plain numbers, and into, out of and between quantized integers."""
+"""Changes of the element type: into, out of and between quantized integers."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..quant.rule import Quantized
-from ..refimpl.cast import QUANTIZED_TO, cast, dequantize, quantize
-from .half import half_narrow, half_widen
+from ..refimpl.cast import QUANTIZED_TO, dequantize, quantize
 from .kernel import (
     F32,
-    F64,
     I64,
     OK,
     S8,
     S16,
     S32,
-    S64,
     U8,
-    U16,
     Kernel,
     T,
     inlined,
@@ -28,110 +24,6 @@ from .kernel import (
 from .lookup import every, look_up_steps, lower_by_table
 from .lowering import Operand, Site, Step, lowers
 from .requant import factor, scale_twice_wide
-from .storage import lower_by_float32
-
-# What an integer becomes: this many bytes of itself, a float32, or a truth value.
-TO_FLOAT, TO_BOOL = 0, -1
-
-
-@inlined
-def convert_value(x, y8, yf, kind, start, stop):  # type: ignore[no-untyped-def]
-    """Convert to float32 or a truth value."""
-    if kind == 0:
-        for i in range(start, stop):
-            yf[i] = np.float32(x[i])
-    elif kind == -1:
-        for i in range(start, stop):
-            y8[i] = x[i] != 0
-
-
-@kernel_family("s8", "u8", "s16", "u16", "s32", "u32", "s64")
-def cast_whole(
-    x: T, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, count: I64, tid: I64, threads: I64
-) -> I64:  # fmt: skip
-    """Convert integers, bool as uint8; all the pointers after `x` are to the same output."""
-    start, stop = share(count, tid, threads)
-    if kind == 1:
-        for i in range(start, stop):
-            y8[i] = np.uint8(x[i])
-    elif kind == 2:
-        for i in range(start, stop):
-            y16[i] = np.uint16(x[i])
-    elif kind == 4:
-        for i in range(start, stop):
-            y32[i] = np.int32(x[i])
-    elif kind == 8:
-        for i in range(start, stop):
-            y64[i] = np.int64(x[i])
-    else:
-        convert_value(x, y8, yf, kind, start, stop)
-    return OK
-
-
-@inlined
-def cut(v, low, high):  # type: ignore[no-untyped-def]
-    """Cut a float32 towards zero and clamp it; NaN becomes the largest."""
-    w = np.float64(v)
-    w = high if w != w else w
-    w = low if w < low else w
-    return np.int64(high if w > high else w)
-
-
-@inlined
-def cut_all(x, y8, y16, y32, y64, kind, low, high, count, tid, threads):  # type: ignore[no-untyped-def]
-    """Convert to integers; the range of int64 is not a matter of float64 numbers."""
-    start, stop = share(count, tid, threads)
-    if kind == 1:
-        for i in range(start, stop):
-            y8[i] = np.uint8(cut(x[i], low, high))
-    elif kind == 2:
-        for i in range(start, stop):
-            y16[i] = np.uint16(cut(x[i], low, high))
-    elif kind == 4:
-        for i in range(start, stop):
-            y32[i] = np.int32(cut(x[i], low, high))
-    elif kind == 8:
-        for i in range(start, stop):
-            inside = abs(x[i]) < np.float32(2.0**63)
-            whole = np.int64(x[i] if inside else np.float32(0))
-            edge = -(2**63) if x[i] < 0 else 2**63 - 1
-            y64[i] = whole if inside else edge
-
-
-@kernel
-def f32_cast(
-    x: F32, y8: U8, y16: U16, y32: S32, y64: S64, yf: F32, kind: I64, low: F64, high: F64,
-    count: I64, tid: I64, threads: I64,
-) -> I64:  # fmt: skip
-    """From float32."""
-    cut_all(x, y8, y16, y32, y64, kind, low, high, count, tid, threads)
-    convert_value(x, y8, yf, kind, *share(count, tid, threads))
-    return OK
-
-
-# What needs no float32 in between.
-HALF_CASTS = {("f16", "f32"): half_widen, ("f32", "f16"): half_narrow}
-HALF_ARGUMENTS = {("f16", "f32"): (), ("f32", "f16"): (0, 0)}
-
-CASTS: dict[str, Kernel] = {**cast_whole, "bool": cast_whole["u8"], "f32": f32_cast}
-
-
-@lowers(*[(cast, form) for form in (*CASTS, "f16")])
-def lower_cast(site: Site) -> list[Step]:
-    """Lower to one loop of the kernel for the input's type; halves become float32, or come of it."""
-    (x,), (y,) = site.inputs, site.outputs
-    assert x is not None
-    types = x.type.format, y.type.format
-    if types in HALF_CASTS:
-        return [Step(HALF_CASTS[types], (x, y, y.type.size, *HALF_ARGUMENTS[types]))]
-    if "f16" in types:
-        return lower_by_float32(site)
-    kind = {"f32": TO_FLOAT, "bool": TO_BOOL}.get(y.type.format, y.type.dtype.itemsize)
-    arguments: list[Operand | int | float] = [x, y, y, y, y, y, kind]
-    if x.type.format == "f32":
-        info = np.iinfo(y.type.dtype) if y.type.dtype.kind in "iu" else np.iinfo(np.int8)
-        arguments += [float(info.min), float(info.max)]
-    return [Step(CASTS[x.type.format], (*arguments, y.type.size))]
 
 
 @inlined

@@ -68,7 +68,8 @@ class Kernel:
         self.parameters = tuple(names[:-2])
         # With `from __future__ import annotations` these are the spelled names: "F32", "I64", ...
         spelled = [str(function.__annotations__[name]) for name in self.parameters]
-        meant = dict(zip("TR", map(str.upper, types), strict=False))
+        pointers = ["F64P" if t == "f64" else t.upper() for t in types]  # F64 is a scalar
+        meant = dict(zip("TR", pointers, strict=False))
         self.abi = tuple(meant.get(kind, kind) for kind in spelled)
 
     @property

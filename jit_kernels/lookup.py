@@ -23,7 +23,13 @@ VBMI = "avx512vbmi"
 BYTES = 64  # that it looks up at a time
 
 
-@kernel_family(("u8", "u8"), ("u8", "u16"), ("u16", "u8"), ("u16", "u16"), ("u16", "u32"))
+PAIRS = (
+    *(("u8", "u8"), ("u8", "u16"), ("u8", "u32"), ("u8", "u64")),
+    *(("u16", "u8"), ("u16", "u16"), ("u16", "u32")),
+)
+
+
+@kernel_family(*PAIRS)
 def look_up(x: T, table: R, y: R, count: I64, tid: I64, threads: I64) -> I64:
     """Replace every element by its entry."""
     start, stop = share(count, tid, threads)
@@ -69,7 +75,7 @@ def within(x: T, legal: U8, count: I64, tid: I64, threads: I64) -> I64:
     return OUT_OF_DOMAIN if bad else OK
 
 
-BITS: dict[int, Any] = {1: np.uint8, 2: np.uint16, 4: np.uint32}
+BITS: dict[int, Any] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
 def every(dtype: np.dtype[Any]) -> Array:

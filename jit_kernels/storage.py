@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..ir import FORMATS, Array, Node, Op, UnsupportedError
+import numpy as np
+
+from ..ir import BITS_OF, FORMATS, MOVED, Array, Node, Op, UnsupportedError
 from ..quant.rule import number_format
 from .half import half_narrow, half_widen
 from .lowering import CPU, Lowering, Operand, Site, Step
 
-F16, F32, U16 = FORMATS["f16"], FORMATS["f32"], FORMATS["u16"]
+F16, F32 = FORMATS["f16"], FORMATS["f32"]
 
 
 @dataclass
@@ -100,32 +102,27 @@ def lower_by_float32(site: Site) -> list[Step]:
     return [*before, *steps, *after]
 
 
-def _as_words(x: Operand) -> Operand:
-    if not _is_half(x):
+def _as_words(x: Operand | None, moved: np.dtype[Any]) -> Operand | None:
+    """Return a tensor of the type that is moved as one of integers."""
+    if x is None or x.type.dtype != moved:
         return x
-    value = None if x.value is None else x.value.view(U16)
-    return Operand(x.name, replace(x.type, dtype=U16, value=value), x.offset)
+    word = BITS_OF[x.type.format]
+    value = None if x.value is None else x.value.view(word)
+    return Operand(x.name, replace(x.type, dtype=word, value=value), x.offset)
 
 
 def lower_as_words(site: Site) -> Sequence[Step]:
-    """Move halves as what they are, 16-bit words."""
-    inputs = tuple(None if x is None else _as_words(x) for x in site.inputs)
-    words = Recast(site, inputs, tuple(_as_words(y) for y in site.outputs))
+    """Move elements as the words that they are."""
+    moved = next(y.type.dtype for y in site.outputs)
+    inputs = tuple(_as_words(x, moved) for x in site.inputs)
+    outputs = tuple(y for y in (_as_words(y, moved) for y in site.outputs) if y is not None)
+    words = Recast(site, inputs, outputs)
     return words.best().build(words)
 
 
-WORDS = {
-    "u16",
-    "u32",
-    "u64",
-    "bool",
-}  # an operator on all of these, with results of its type, moves elements
-
-
 def _moves(site: Site) -> bool:
-    """Whether the operator does nothing with its elements but to place them."""
-    words = set(site.node.op.dtypes) >= WORDS and (site.node.op, "u16") in CPU
-    return words and all(_is_half(y) for y in site.outputs)
+    """Whether the operator does nothing with its halves but to place them."""
+    return site.node.op.moves and all(_is_half(y) for y in site.outputs)
 
 
 BY_FLOAT32 = Lowering(lower_by_float32)
@@ -139,4 +136,15 @@ def half_lowerings() -> Mapping[tuple[Op[..., Any], str], tuple[Lowering, ...]]:
         (op, "f16"): (AS_WORDS, BY_FLOAT32)
         for op, form in list(CPU)
         if form == "f32" and "f16" in op.dtypes and (op, "f16") not in CPU
+    }
+
+
+@CPU.completed
+def word_lowerings() -> Mapping[tuple[Op[..., Any], str], tuple[Lowering, ...]]:
+    """Give every operator that moves elements a way to move those of any type."""
+    return {
+        (op, form): (Lowering(lower_as_words),)
+        for op in {op for op, _ in CPU if op.moves}
+        for form in MOVED
+        if (op, form) not in CPU
     }

@@ -34,7 +34,7 @@ def _infer_space_to_batch_nd(x: TensorType, block: TensorType, paddings: TensorT
     return x.like((x.shape[0] * math.prod(sizes), *rows, *x.shape[m + 1 :]))
 
 
-@op(infer=_infer_space_to_batch_nd, dtypes=PADDED, static=("block", "paddings"))
+@op(infer=_infer_space_to_batch_nd, dtypes=PADDED, moves=True, static=("block", "paddings"))
 def space_to_batch_nd(x: Array, block: Array, paddings: Array) -> Array:
     """Pad the spatial axes 1..M with zeros, and move the position within a block into the batch.
 
@@ -68,7 +68,7 @@ def _infer_batch_to_space_nd(x: TensorType, block: TensorType, crops: TensorType
     return x.like((x.shape[0] // blocks, *rows, *x.shape[m + 1 :]))
 
 
-@op(infer=_infer_batch_to_space_nd, dtypes=ANY, static=("block", "crops"))
+@op(infer=_infer_batch_to_space_nd, dtypes=ANY, moves=True, static=("block", "crops"))
 def batch_to_space_nd(x: Array, block: Array, crops: Array) -> Array:
     """Undo `space_to_batch_nd`: the position within a block comes out of the batch, then edges are cropped.
 
@@ -101,7 +101,7 @@ def _infer_space_to_depth(x: TensorType, *, block: int) -> TensorType:
     return x.like((n, h // block, w // block, c * block * block))
 
 
-@op(infer=_infer_space_to_depth, dtypes=ANY)
+@op(infer=_infer_space_to_depth, dtypes=ANY, moves=True)
 def space_to_depth(x: Array, *, block: int) -> Array:
     """Move each `block` x `block` square into the channels, row by row: y[n, i, j, (p, q, c)].
 
@@ -124,7 +124,7 @@ def _infer_depth_to_space(x: TensorType, *, block: int) -> TensorType:
     return x.like((n, h * block, w * block, c // (block * block)))
 
 
-@op(infer=_infer_depth_to_space, dtypes=ANY)
+@op(infer=_infer_depth_to_space, dtypes=ANY, moves=True)
 def depth_to_space(x: Array, *, block: int) -> Array:
     """Undo `space_to_depth`: channels (p, q, c) become the square at (i block + p, j block + q).
 

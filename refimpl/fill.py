@@ -17,7 +17,7 @@ def _infer_fill(dims: TensorType, value: TensorType) -> TensorType:
     return value.like(sizes_of("C3", whole_numbers(dims)))
 
 
-@op(infer=_infer_fill, dtypes=ANY, static=("dims",), format_input=1)
+@op(infer=_infer_fill, dtypes=ANY, moves=True, static=("dims",), format_input=1)
 def fill(dims: Array, value: Array) -> Array:
     """Return a tensor of shape `dims` that holds `value` everywhere.
 
@@ -68,7 +68,7 @@ def range(start: Array, limit: Array, delta: Array) -> Array:
     return y
 
 
-@op(infer=same_type, dtypes=ANY)
+@op(infer=same_type, dtypes=ANY, moves=True)
 def zeros_like(x: Array) -> Array:
     """Return zeros of the shape and type of `x`; for stored integers the number 0, whatever it stands for.
 

@@ -37,7 +37,7 @@ def _infer_gather(
     return x.like((*x.shape[:at], *indices.shape[batch:], *x.shape[at + 1 :]))
 
 
-@op(infer=_infer_gather, dtypes=ANY)
+@op(infer=_infer_gather, dtypes=ANY, moves=True)
 def gather(x: Array, indices: Array, *, axis: int = 0, batch_dims: int = 0) -> Array:
     """Return the slices of `x` along `axis` that `indices` name.
 
@@ -69,7 +69,7 @@ def _infer_gather_nd(x: TensorType, indices: TensorType) -> TensorType:
     return x.like((*indices.shape[:-1], *x.shape[indices.shape[-1] :]))
 
 
-@op(infer=_infer_gather_nd, dtypes=ANY)
+@op(infer=_infer_gather_nd, dtypes=ANY, moves=True)
 def gather_nd(x: Array, indices: Array) -> Array:
     """Return the slices of `x` at the positions in the rows of `indices`.
 
@@ -100,7 +100,7 @@ def _infer_reverse_sequence(
     return x.like(x.shape)
 
 
-@op(infer=_infer_reverse_sequence, dtypes=ANY)
+@op(infer=_infer_reverse_sequence, dtypes=ANY, moves=True)
 def reverse_sequence(x: Array, lengths: Array, *, seq_axis: int, batch_axis: int = 0) -> Array:
     """Turn the first `lengths[b]` elements along `seq_axis` around, for each b of `batch_axis`.
 
@@ -132,7 +132,7 @@ def _infer_one_hot(
     return on.like(sizes_of("C4", sizes))
 
 
-@op(infer=_infer_one_hot, dtypes=ANY, static=("depth",), format_input=2)
+@op(infer=_infer_one_hot, dtypes=ANY, moves=True, static=("depth",), format_input=2)
 def one_hot(indices: Array, depth: Array, on: Array, off: Array, *, axis: int = -1) -> Array:
     """Put `on` where the position along a new axis equals the index, and `off` elsewhere.
 
@@ -167,7 +167,7 @@ def _infer_sparse_to_dense(
     return values.like(sizes)
 
 
-@op(infer=_infer_sparse_to_dense, dtypes=ANY, static=("shape",), format_input=2)
+@op(infer=_infer_sparse_to_dense, dtypes=ANY, moves=True, static=("shape",), format_input=2)
 def sparse_to_dense(indices: Array, shape: Array, values: Array, default: Array) -> Array:
     """Fill a tensor with `default`, then put `values[i]` at position `indices[i]`.
 

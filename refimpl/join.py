@@ -22,7 +22,7 @@ def _infer_concat(*xs: TensorType, axis: int) -> TensorType:
     return first.like((*first.shape[:at], total, *first.shape[at + 1 :]))
 
 
-@op(infer=_infer_concat, dtypes=tuple(t for t in ANY if t != "u8"))
+@op(infer=_infer_concat, dtypes=tuple(t for t in ANY if t != "u8"), moves=True)
 def concat(*xs: Array, axis: int) -> Array:
     """Put the tensors `xs` one after the other along `axis`.
 
@@ -49,7 +49,7 @@ def _infer_pack(*xs: TensorType, axis: int = 0) -> TensorType:
     return first.like((*first.shape[:at], len(xs), *first.shape[at:]))
 
 
-@op(infer=_infer_pack, dtypes=ANY)
+@op(infer=_infer_pack, dtypes=ANY, moves=True)
 def pack(*xs: Array, axis: int = 0) -> Array:
     """Stack tensors of one shape along a new axis.
 
@@ -70,7 +70,7 @@ def _infer_unpack(x: TensorType, *, axis: int = 0, count: int) -> tuple[TensorTy
     return (x.like((*x.shape[:at], *x.shape[at + 1 :])),) * count
 
 
-@op(infer=_infer_unpack, dtypes=ANY)
+@op(infer=_infer_unpack, dtypes=ANY, moves=True)
 def unpack(x: Array, *, axis: int = 0, count: int) -> tuple[Array, ...]:
     """Return the `count` slices of `x` along `axis`, without that axis.
 
@@ -94,7 +94,7 @@ def _infer_split(axis: TensorType, x: TensorType, *, count: int) -> tuple[Tensor
     return _pieces(x, at, [x.shape[at] // count] * count)
 
 
-@op(infer=_infer_split, dtypes=ANY, static=("axis",), format_input=1)
+@op(infer=_infer_split, dtypes=ANY, moves=True, static=("axis",), format_input=1)
 def split(axis: Array, x: Array, *, count: int) -> tuple[Array, ...]:
     """Cut `x` into `count` equal parts along `axis`.
 
@@ -124,7 +124,7 @@ def _infer_split_v(x: TensorType, sizes: TensorType, axis: TensorType) -> tuple[
     return _pieces(x, *_split_sizes(x, sizes, axis))
 
 
-@op(infer=_infer_split_v, dtypes=ANY, static=("sizes", "axis"))
+@op(infer=_infer_split_v, dtypes=ANY, moves=True, static=("sizes", "axis"))
 def split_v(x: Array, sizes: Array, axis: Array) -> tuple[Array, ...]:
     """Cut `x` along `axis` into parts of the given sizes.
 

@@ -157,7 +157,7 @@ def _infer_select(condition: TensorType, x: TensorType, y: TensorType) -> Tensor
     return x.like(np.broadcast_shapes(*shapes))
 
 
-@op(infer=_infer_select, dtypes=ANY, format_input=1)
+@op(infer=_infer_select, dtypes=ANY, moves=True, format_input=1)
 def select(condition: Bool, x: Array, y: Array) -> Array:
     """Take the element of `x` where `condition` holds, else that of `y`.
 

@@ -107,7 +107,7 @@ def nearest_axis(source: int, target: int, align_corners: bool, half_pixel_cente
     return np.minimum(at.astype(np.int64), source - 1)
 
 
-@op(infer=_infer_resize, dtypes=ANY, static=("size",))
+@op(infer=_infer_resize, dtypes=ANY, moves=True, static=("size",))
 def resize_nearest_neighbor(
     x: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
 ) -> Array:

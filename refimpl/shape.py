@@ -22,7 +22,7 @@ def _infer_reshape(x: TensorType, shape: TensorType) -> TensorType:
     return x.like(tuple(sizes))
 
 
-@op(infer=_infer_reshape, dtypes=ANY, static=("shape",))
+@op(infer=_infer_reshape, dtypes=ANY, moves=True, static=("shape",))
 def reshape(x: Array, shape: Array) -> Array:
     """Give the elements of `x`, in row-major order, the sizes in `shape`.
 
@@ -45,7 +45,7 @@ def _infer_squeeze(x: TensorType, *, axes: tuple[int, ...] = ()) -> TensorType:
     return x.like(tuple(n for a, n in enumerate(x.shape) if a not in gone))
 
 
-@op(infer=_infer_squeeze, dtypes=ANY)
+@op(infer=_infer_squeeze, dtypes=ANY, moves=True)
 def squeeze(x: Array, *, axes: tuple[int, ...] = ()) -> Array:
     """Drop axes of size 1.
 
@@ -64,7 +64,7 @@ def _infer_expand_dims(x: TensorType, axis: TensorType) -> TensorType:
     return x.like((*x.shape[:at], 1, *x.shape[at:]))
 
 
-@op(infer=_infer_expand_dims, dtypes=ANY, static=("axis",))
+@op(infer=_infer_expand_dims, dtypes=ANY, moves=True, static=("axis",))
 def expand_dims(x: Array, axis: Array) -> Array:
     """Insert an axis of size 1 before axis `axis` of `x`.
 
@@ -89,7 +89,7 @@ def _infer_transpose(x: TensorType, perm: TensorType) -> TensorType:
     return x.like(tuple(x.shape[a] for a in _permutation(x, perm)))
 
 
-@op(infer=_infer_transpose, dtypes=ANY, static=("perm",))
+@op(infer=_infer_transpose, dtypes=ANY, moves=True, static=("perm",))
 def transpose(x: Array, perm: Array) -> Array:
     """Reorder the axes: axis i of the result is axis `perm[i]` of `x`.
 
@@ -108,7 +108,7 @@ def _infer_shape(x: TensorType, *, to: str = "s32") -> TensorType:
     return TensorType((len(x.shape),), FORMATS[to])
 
 
-@op(infer=_infer_shape, dtypes=ANY, reads_types=True)
+@op(infer=_infer_shape, dtypes=ANY, moves=True, reads_types=True)
 def shape(x: Array, *, to: str = "s32") -> Array:
     """Return the sizes of `x`.
 
@@ -126,7 +126,7 @@ def _infer_rank(x: TensorType) -> TensorType:
     return TensorType((), FORMATS["s32"])
 
 
-@op(infer=_infer_rank, dtypes=ANY, reads_types=True)
+@op(infer=_infer_rank, dtypes=ANY, moves=True, reads_types=True)
 def rank(x: Array) -> Array:
     """Return the number of axes of `x`, as an s32 scalar.
 

@@ -31,7 +31,7 @@ def _infer_slice(x: TensorType, begin: TensorType, size: TensorType) -> TensorTy
     return x.like(tuple(_box(x, begin, size)[1]))
 
 
-@op(infer=_infer_slice, dtypes=ANY, static=("begin", "size"))
+@op(infer=_infer_slice, dtypes=ANY, moves=True, static=("begin", "size"))
 def slice(x: Array, begin: Array, size: Array) -> Array:
     """Return the box of `x` that starts at `begin` and has the given size.
 
@@ -133,7 +133,7 @@ def _infer_strided_slice(
     return x.like(tuple(r.count for r in strided_ranges(x.shape, spec, masks) if not r.drops))
 
 
-@op(infer=_infer_strided_slice, dtypes=ANY, static=("begin", "end", "strides"))
+@op(infer=_infer_strided_slice, dtypes=ANY, moves=True, static=("begin", "end", "strides"))
 def strided_slice(
     x: Array,
     begin: Array,
@@ -184,6 +184,7 @@ def _infer_pad(x: TensorType, paddings: TensorType, value: TensorType | None = N
 @op(
     infer=_infer_pad,
     dtypes=tuple(t for t in ANY if t not in ("s8", "u8", "s16")),
+    moves=True,
     static=("paddings",),
 )
 def pad(x: Array, paddings: Array, value: Array | None = None) -> Array:
@@ -207,7 +208,7 @@ def _infer_tile(x: TensorType, multiples: TensorType) -> TensorType:
     return x.like(tuple(n * m for n, m in zip(x.shape, times, strict=True)))
 
 
-@op(infer=_infer_tile, dtypes=ANY, static=("multiples",))
+@op(infer=_infer_tile, dtypes=ANY, moves=True, static=("multiples",))
 def tile(x: Array, multiples: Array) -> Array:
     """Repeat `x` as a whole `multiples[a]` times along each axis a.
 
@@ -227,7 +228,7 @@ def _infer_reverse(x: TensorType, axes: TensorType) -> TensorType:
     return x.like(x.shape)
 
 
-@op(infer=_infer_reverse, dtypes=ANY, static=("axes",))
+@op(infer=_infer_reverse, dtypes=ANY, moves=True, static=("axes",))
 def reverse(x: Array, axes: Array) -> Array:
     """Turn the order of the elements around along each of `axes`.
 
@@ -250,7 +251,7 @@ def _infer_broadcast_to(x: TensorType, shape: TensorType) -> TensorType:
     return x.like(sizes)
 
 
-@op(infer=_infer_broadcast_to, dtypes=ANY, static=("shape",))
+@op(infer=_infer_broadcast_to, dtypes=ANY, moves=True, static=("shape",))
 def broadcast_to(x: Array, shape: Array) -> Array:
     """Repeat `x` along axes of size 1 and along new axes in front, until it has `shape`.
 

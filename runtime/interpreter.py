@@ -103,7 +103,7 @@ def lacking(
     form = _format(node, types)
     if (node.op, form) in INT8 and any(t and t.quant for t in (*types, *out)):
         return None
-    return None if form in node.op.dtypes else f"{node.op.__name__} {form}"
+    return None if node.op.takes(form) else f"{node.op.__name__} {form}"
 
 
 def evaluate(

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir import Array
-from ...refimpl.cast import cast, dequantize, quantize
+from ...refimpl.cast import bit_cast, cast, dequantize, quantize
 from ..tables import ENVELOPE
 
 
-@ENVELOPE.of(cast, quantize, dequantize)
+@ENVELOPE.of(cast, bit_cast, quantize, dequantize)
 def exact_envelope(x: Array, **_: Any) -> NDArray[np.float64]:
-    """Zero: a single rounding to the nearest float32, or none."""
+    """Zero: a single rounding to the nearest number, or none."""
     return np.zeros(x.shape)

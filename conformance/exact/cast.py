@@ -3,34 +3,82 @@
 from __future__ import annotations
 
 import math
+import struct
 from fractions import Fraction
 from typing import Any
 
 from ...ir import QuantParams
-from ...refimpl.cast import cast, dequantize, quantize
+from ...refimpl.cast import bit_cast, cast, dequantize, quantize
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 from .binary32 import f32, half_away
-from .fixed import clamped, limits, output_scale, scaled, tensor_scale, wrapped
+from .fixed import BITS, clamped, limits, output_scale, scaled, tensor_scale, wrapped
+from .narrow import SHAPES, bits_of, nearest, power, value_of
 from .unary import Outputs, Quants, each
+
+WIDTHS = {"s4": 4, "u4": 4, "s2": 2, "u2": 2}
 
 
 @EXACT.of(cast)
-def cast_exact(x: Cells, *, to: str) -> Cells:
+def cast_exact(x: Cells, *, to: str, saturate: bool, round_mode: str) -> Cells:
     """Floats are cut towards zero and saturate, NaN upwards; integers wrap; not zero is true."""
 
     def one(v: Any) -> Any:
         if to == "bool":
             return v != 0
-        if not isinstance(v, float):
-            return int(v) if to in ("f32", "f16") else wrapped(int(v), to)
-        if to in ("f32", "f16"):
-            return v
-        if not math.isfinite(v):
-            return limits(to)[0] if v == -math.inf else limits(to)[1]
-        return clamped(int(v), to)
+        if to == "f8e8m0":
+            return power(v, saturate, round_mode)
+        if to in SHAPES:
+            return nearest(v, to, saturate)
+        if to in WIDTHS:
+            return low_bits(cut(v, "s32") if isinstance(v, float) else int(v), to)
+        if to in ("f32", "f64"):
+            return v if isinstance(v, float) else int(v)
+        return cut(v, to) if isinstance(v, float) else wrapped(int(v), to)
 
     return each(one, x)
+
+
+def cut(v: float, to: str) -> int:
+    """Cut towards zero, and saturate; NaN is the largest."""
+    if not math.isfinite(v):
+        return limits(to)[0] if v == -math.inf else limits(to)[1]
+    return clamped(int(v), to)
+
+
+def low_bits(v: int, to: str) -> int:
+    """Return what the lowest bits of an integer stand for."""
+    rest = v % 2 ** WIDTHS[to]
+    return rest - 2 ** WIDTHS[to] if to[0] == "s" and rest >= 2 ** (WIDTHS[to] - 1) else rest
+
+
+@EXACT.of(bit_cast)
+def bit_cast_exact(x: Cells, *, to: str) -> Cells:
+    """Write each element as one type, and read it as the other."""
+    return each(lambda v: _read(_written(v, x.format), to), x)
+
+
+CODES = {"f32": "<f", "f64": "<d"}
+
+
+def _written(v: Any, form: str) -> int:
+    """Return the bits of an element, as a number."""
+    if form in CODES:
+        return int.from_bytes(struct.pack(CODES[form], v), "little")
+    if form in SHAPES or form == "f8e8m0":
+        return bits_of(v, form)
+    return int(v) % 2 ** {**BITS, **WIDTHS}.get(form, 1)
+
+
+def _read(bits: int, form: str) -> Any:
+    if form in CODES:
+        data = bits.to_bytes(struct.calcsize(CODES[form]), "little")
+        return struct.unpack(CODES[form], data)[0]
+    if form in SHAPES or form == "f8e8m0":
+        return value_of(bits % 2 ** sum((*SHAPES.get(form, (7, 0))[:2], 1)), form)
+    if form in WIDTHS:
+        return low_bits(bits, form)
+    return bits != 0 if form == "bool" else wrapped(bits, form)
 
 
 def _slices(x: Cells, quant: QuantParams) -> list[tuple[float, int]]:

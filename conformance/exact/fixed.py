@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ...ir import QuantParams, TensorType
 
-BITS = {"s8": 8, "u8": 8, "s16": 16, "u16": 16, "s32": 32, "u32": 32, "s64": 64}
+BITS = {"s8": 8, "u8": 8, "s16": 16, "u16": 16, "s32": 32, "u32": 32, "s64": 64, "u64": 64}
 
 
 def limits(form: str) -> tuple[int, int]:

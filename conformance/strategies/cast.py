@@ -2,22 +2,94 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
-from ...ir import FORMATS
-from ...refimpl.cast import CASTABLE, QUANTIZED_TO, cast, dequantize, quantize
+from ...ir import BITS_OF, FORMAT_OF, FORMATS, NARROW_FLOATS, NARROW_INTS, Array
+from ...refimpl.cast import (
+    CASTABLE,
+    QUANTIZED_TO,
+    bit_cast,
+    bit_count,
+    cast,
+    dequantize,
+    quantize,
+)
+from ...refimpl.narrow import LAYOUTS, MASKS, ROUND_MODES, narrow, widen
 from ..case import Case
 from ..tables import CASES
-from .draw import FINITE, SPECIAL, arrays, floats, ints, quant_params, shapes
+from .draw import FINITE, SPECIAL, arrays, floats, ints, quant_params, seeds, shapes
 
 
 @st.composite
 def cast_cases(draw: st.DrawFn, fmt: str) -> Case:
-    """To every type; float32 also beyond the range of the integers."""
+    """To every type; floats also beyond the range of the integers, and beside the ties of narrow ones."""
     to, shape = draw(st.sampled_from(CASTABLE)), draw(shapes())
-    options = {"kinds": FINITE + SPECIAL, "scale": 300.0} if fmt == "f32" else {}
-    return Case(cast, (draw(arrays(fmt, shape, **options)),), {"to": to})
+    attributes: dict[str, Any] = {"to": to}
+    if to in NARROW_FLOATS:
+        attributes["saturate"] = draw(st.booleans())
+    if to == "f8e8m0":
+        attributes["round_mode"] = draw(st.sampled_from(ROUND_MODES))
+    x = draw(any_numbers(fmt, shape))
+    if fmt in ("f32", "f64") and draw(st.booleans()):
+        x = draw(near_ties(to, shape)).astype(FORMATS[fmt])
+    return Case(cast, (x,), attributes)
+
+
+def any_numbers(fmt: str, shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
+    """Arrays of any element type; narrow ones are all bits that there are, but for NaN, which has one form."""
+    if fmt in NARROW_FLOATS:
+        top = 2 ** (16 if fmt == "bf16" else 4 if fmt == "f4e2m1" else 8) - 1
+        bits = ints("u16", shape, low=0, high=top)
+        return bits.map(lambda b: _plain_nan(b.astype(BITS_OF[fmt]).view(FORMATS[fmt])))
+    if fmt in NARROW_INTS:
+        return ints("u8", shape, low=0, high=MASKS[fmt]).map(lambda b: b.view(FORMATS[fmt]))
+    if fmt == "f64":
+        return st.builds(_double, floats(shape, kinds=FINITE + SPECIAL, scale=300.0), seeds())
+    return arrays(
+        fmt, shape, **({"kinds": FINITE + SPECIAL, "scale": 300.0} if fmt == "f32" else {})
+    )
+
+
+def _plain_nan(x: Array) -> Array:
+    wide = widen(x)
+    return np.where(np.isnan(wide), narrow(np.float32(np.nan), FORMAT_OF[x.dtype]), x)
+
+
+def _double(x: Array, seed: int) -> Array:
+    """Return float64 numbers near float32 ones, some of them far beyond."""
+    rng = np.random.default_rng(seed)
+    with np.errstate(all="ignore"):
+        off = x.astype(np.float64) * (1 + rng.integers(-2, 3, x.shape) * 2.0**-40)
+        far = np.ldexp(off, rng.integers(-1, 2, x.shape) * 900)
+    return np.where(rng.random(x.shape) < 0.1, far, off)
+
+
+def near_ties(to: str, shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
+    """Numbers in the middle between two of a narrow type, and their neighbours; of others small halves."""
+
+    def build(seed: int) -> Array:
+        rng = np.random.default_rng(seed)
+        if to in LAYOUTS:
+            code = rng.integers(0, LAYOUTS[to].largest, shape)
+            low, high = (widen((code + i).astype(BITS_OF[to]).view(FORMATS[to])) for i in (0, 1))
+            middle = (low.astype(np.float64) + high.astype(np.float64)) / 2
+        else:
+            middle = rng.integers(-40, 40, shape) / 2
+        off = rng.choice([0.0, 2.0**-20, -(2.0**-20)], shape)
+        return np.asarray(middle * (1 + off) * rng.choice([-1.0, 1.0], shape))
+
+    return seeds().map(build)
+
+
+@st.composite
+def bit_cast_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """To every type of as many bits; no NaN but the plain one goes in."""
+    x = draw(any_numbers(fmt, draw(shapes())))
+    legal = [to for to in CASTABLE if bit_count(to) == bit_count(fmt)]
+    return Case(bit_cast, (x,), {"to": draw(st.sampled_from(legal))})
 
 
 @st.composite
@@ -55,8 +127,9 @@ def dequantize_cases(draw: st.DrawFn, fmt: str) -> Case:
     return Case(dequantize, (draw(ints(fmt, shape)),), quant=(quant,))
 
 
-for _fmt in (f for f in CASTABLE if f != "f16"):  # that is made of f32
+for _fmt in CASTABLE:
     CASES.of((cast, _fmt))(cast_cases(_fmt))
+    CASES.of((bit_cast, _fmt))(bit_cast_cases(_fmt))
 for _fmt in QUANTIZED_TO:
     CASES.of((quantize, _fmt))(quantize_cases(_fmt))
 for _fmt in ("f16", "s8", "u8", "s16"):

@@ -18,7 +18,7 @@ from ...refimpl.binary import (
     squared_difference,
     sub,
 )
-from ...refimpl.cast import cast, dequantize, quantize
+from ...refimpl.cast import bit_cast, cast, dequantize, quantize
 from ...refimpl.gate import celu
 from ...refimpl.logic import (
     equal,
@@ -69,7 +69,8 @@ breaks(
     C2={"alpha": f32(3)},
     C3={"x": f32(2, 1, 3, 1, 4)},
 )
-breaks(cast, valid={"x": f32(2), "to": "s32"}, C1={"to": "f8"})
+breaks(cast, valid={"x": f32(2), "to": "s32"}, C1={"to": "f8"}, C2={"round_mode": "odd"})
+breaks(bit_cast, valid={"x": f32(2), "to": "s32"}, C1={"to": "f8"}, C2={"to": "s16"})
 breaks(quantize, valid={"x": f32(2), "to": "s8"}, C1={"to": "s32"})
 breaks(dequantize, valid={"x": np.ones(2, np.int8)}, C1={"x": s32([1])})
 breaks(celu, valid={"x": f32(2), "alpha": 0.5}, C1={"alpha": 0.0})

@@ -9,7 +9,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...ir import FORMATS, Array, FormatError, InputError, UnsupportedError
+from ...ir import (
+    BITS_OF,
+    FORMATS,
+    NARROW_FLOATS,
+    Array,
+    FormatError,
+    InputError,
+    UnsupportedError,
+)
 
 MAX_RANK: Final = 8
 MAX_BYTES: Final = 1 << 30  # of one tensor, and of all that a file keeps outside of itself
@@ -27,15 +35,29 @@ FORMAT_OF_TYPE: Final = {
     10: "f16",
     11: "f64",
     12: "u32",
-    13: "u64",
     8: "str",
+    13: "u64",
+    16: "bf16",
+    17: "f8e4m3fn",
+    18: "f8e4m3fnuz",
+    19: "f8e5m2",
+    20: "f8e5m2fnuz",
+    21: "u4",
+    22: "s4",
+    23: "f4e2m1",
+    24: "f8e8m0",
+    25: "u2",
+    26: "s2",
 }
 OTHER_TYPES: Final = {
     0: "UNDEFINED",
     14: "COMPLEX64",
     15: "COMPLEX128",
-    16: "BFLOAT16",
+    27: "FLOAT6E2M3",
+    28: "FLOAT6E3M2",
 }
+# Elements that share a byte, the first in the lowest bits: how many.
+PACKED: Final = {"u4": 2, "s4": 2, "f4e2m1": 2, "u2": 4, "s2": 4}
 # The field that holds the elements, by short name, where they are not raw.
 FIELDS: Final = {
     "f32": "float_data",
@@ -67,11 +89,12 @@ class Tensors:
         dtype, shape = dtype_of(tensor.data_type, where), tuple(tensor.dims)
         if len(shape) > MAX_RANK or any(n < 0 for n in shape):
             raise FormatError(f"{where}: field dims is {shape[: MAX_RANK + 1]}")
-        nbytes = math.prod(shape) * dtype.itemsize
-        if nbytes > MAX_BYTES:
+        count = math.prod(shape)
+        if count * dtype.itemsize > MAX_BYTES:
             raise FormatError(f"{where}: shape {shape} takes more than {MAX_BYTES} bytes")
         if dtype == FORMATS["str"]:
             return self._texts(tensor, shape, where)
+        nbytes = _stored_bytes(count, FORMAT_OF_TYPE[tensor.data_type])
         if tensor.HasField("segment"):
             raise UnsupportedError(f"{where} is stored in segments")
         if tensor.data_location == EXTERNAL:
@@ -82,9 +105,7 @@ class Tensors:
             return self._listed(tensor, shape, dtype, where)
         if len(raw) != nbytes:
             raise FormatError(f"{where}: {len(raw)} bytes, but {shape} of {dtype} takes {nbytes}")
-        value = np.frombuffer(raw, np.uint8 if dtype == np.bool_ else dtype.newbyteorder("<"))
-        value = value != 0 if dtype == np.bool_ else value.astype(dtype, copy=False)
-        return _frozen(value, shape)
+        return _frozen(_from_bytes(raw, count, FORMAT_OF_TYPE[tensor.data_type]), shape)
 
     def _texts(self, tensor: Any, shape: tuple[int, ...], where: str) -> Array:
         if len(tensor.string_data) != math.prod(shape):
@@ -96,13 +117,15 @@ class Tensors:
     def _listed(
         self, tensor: Any, shape: tuple[int, ...], dtype: np.dtype[Any], where: str
     ) -> Array:
-        short = FORMAT_OF_TYPE[tensor.data_type]
+        short, count = FORMAT_OF_TYPE[tensor.data_type], math.prod(shape)
         listed = getattr(tensor, FIELDS.get(short, "int32_data"))
-        if len(listed) != math.prod(shape):
+        bits = short in ("f16", *NARROW_FLOATS, *PACKED)
+        if len(listed) != (_stored_bytes(count, short) if short in PACKED else count):
             raise FormatError(f"{where}: {len(listed)} elements for shape {shape}")
-        if short == "f16":  # as bits
+        if bits:
+            words = np.fromiter(listed, np.int64, len(listed)).astype(BITS_OF[short])
             return _frozen(
-                np.fromiter(listed, np.int64, len(listed)).astype(np.uint16).view(dtype), shape
+                _from_bytes(words.astype(words.dtype.newbyteorder("<")), count, short), shape
             )
         wide = np.uint64 if short == "u64" else np.float64 if dtype.kind == "f" else np.int64
         return _frozen(np.fromiter(listed, wide, len(listed)).astype(dtype), shape)
@@ -149,6 +172,25 @@ class Tensors:
         if not path.is_file():
             raise InputError(f"{where}: there is no file {location!r} beside the model")
         return path
+
+
+def _stored_bytes(count: int, short: str) -> int:
+    """Return how many bytes the elements take in a file."""
+    shared = PACKED.get(short, 1)
+    return (count + shared - 1) // shared * FORMATS[short].itemsize
+
+
+def _from_bytes(raw: Any, count: int, short: str) -> Array:
+    """Return the elements that lie in bytes, as files have them: lowest byte first, narrow ones packed."""
+    dtype = FORMATS[short]
+    if short in PACKED:
+        shared = PACKED[short]
+        width = 8 // shared
+        shifts = np.arange(shared, dtype=np.uint8) * np.uint8(width)
+        apart = np.frombuffer(raw, np.uint8)[:, None] >> shifts & np.uint8((1 << width) - 1)
+        return apart.ravel()[:count].copy().view(dtype)
+    value = np.frombuffer(raw, BITS_OF[short].newbyteorder("<"))
+    return value != 0 if short == "bool" else value.astype(BITS_OF[short], copy=False).view(dtype)
 
 
 def _frozen(value: Array, shape: tuple[int, ...]) -> Array:

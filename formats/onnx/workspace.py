@@ -166,7 +166,7 @@ class Workspace:
     ) -> tuple[tuple[TensorType, ...], tuple[Array, ...] | None]:
         """Return the types of the results, and their values where those of the inputs are known."""
         form = format_of(op, types)
-        if form not in op.dtypes:
+        if not op.takes(form):
             raise UnsupportedError(f"{op.__name__} of {form}")
         full = {**op.attributes, **attributes}
         out = op.output_types(types, full)
