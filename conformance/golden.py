@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import FORMAT_OF, FORMATS, OPS, Array, QuantParams, load_all
+from ..ir import (
+    BITS_OF,
+    FORMAT_OF,
+    FORMATS,
+    NARROW_FLOATS,
+    NARROW_INTS,
+    OPS,
+    Array,
+    QuantParams,
+    load_all,
+)
 from .case import Case
 
 
@@ -29,6 +39,11 @@ def save(path: Path, case: Case, want: Sequence[Array], bounds: Sequence[Array])
     arrays: dict[str, Any] = {f"in{i}": a for i, a in enumerate(case.args) if a is not None}
     arrays |= {f"out{i}": a for i, a in enumerate(want)}
     arrays |= {f"bound{i}": np.asarray(b) for i, b in enumerate(bounds) if np.any(b)}
+    formats = {n: FORMAT_OF[a.dtype] for n, a in arrays.items()}
+    narrow = {n: form for n, form in formats.items() if form in (*NARROW_FLOATS, *NARROW_INTS)}
+    if narrow:  # files of NumPy's know nothing of these: their bits are stored
+        meta["narrow"] = narrow
+    arrays |= {n: arrays[n].view(BITS_OF[form]) for n, form in narrow.items()}
     temporary = path.with_suffix(".tmp.npz")
     np.savez_compressed(temporary, meta=np.array(json.dumps(meta)), **arrays)
     temporary.replace(path)
@@ -41,14 +56,16 @@ def load(path: Path) -> tuple[Case, tuple[Array, ...], tuple[Array, ...]]:
         meta = json.loads(str(file["meta"]))
         outputs = sum(name.startswith("out") for name in file.files)
         count = sum(name.startswith("in") for name in file.files) + len(meta["absent"])
-        want = tuple(file[f"out{i}"] for i in range(outputs))
+        narrow = {name: FORMATS[form] for name, form in meta.get("narrow", {}).items()}
+        arrays = {n: file[n].view(narrow.get(n, file[n].dtype)) for n in file.files if n != "meta"}
+        want = tuple(arrays[f"out{i}"] for i in range(outputs))
         bounds = tuple(
-            file[f"bound{i}"] if f"bound{i}" in file.files else np.zeros(want[i].shape)
+            arrays[f"bound{i}"] if f"bound{i}" in arrays else np.zeros(want[i].shape)
             for i in range(outputs)
         )
         case = Case(
             OPS[meta["op"]],
-            tuple(None if i in meta["absent"] else file[f"in{i}"] for i in range(count)),
+            tuple(None if i in meta["absent"] else arrays[f"in{i}"] for i in range(count)),
             {name: _tuples(value) for name, value in meta["attributes"].items()},
             tuple(_params(q) for q in meta["quant"]),
             tuple(FORMATS[d] for d in meta["out_dtype"]),

@@ -113,7 +113,9 @@ def _as_words(x: Operand | None, moved: np.dtype[Any]) -> Operand | None:
 
 def lower_as_words(site: Site) -> Sequence[Step]:
     """Move elements as the words that they are."""
-    moved = next(y.type.dtype for y in site.outputs)
+    named = site.inputs[site.node.op.format_input]
+    assert named is not None
+    moved = named.type.dtype
     inputs = tuple(_as_words(x, moved) for x in site.inputs)
     outputs = tuple(y for y in (_as_words(y, moved) for y in site.outputs) if y is not None)
     words = Recast(site, inputs, outputs)

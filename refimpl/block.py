@@ -34,7 +34,7 @@ def _infer_space_to_batch_nd(x: TensorType, block: TensorType, paddings: TensorT
     return x.like((x.shape[0] * math.prod(sizes), *rows, *x.shape[m + 1 :]))
 
 
-@op(infer=_infer_space_to_batch_nd, dtypes=PADDED, moves=True, static=("block", "paddings"))
+@op(infer=_infer_space_to_batch_nd, dtypes=PADDED, static=("block", "paddings"))
 def space_to_batch_nd(x: Array, block: Array, paddings: Array) -> Array:
     """Pad the spatial axes 1..M with zeros, and move the position within a block into the batch.
 

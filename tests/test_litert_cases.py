@@ -13,7 +13,7 @@ from litegold.conformance.judge import expected, judge, judge_case
 from litegold.conformance.layers import judge_layers, litert_runs
 from litegold.conformance.tables import CASES
 from litegold.formats import tflite
-from litegold.formats.tflite.table import TFLITE_WRITER
+from litegold.formats.tflite.table import TFLITE_WRITER, TYPE_OF_FORMAT
 from litegold.ir import UnsupportedError
 from litegold.refimpl.detection import detection_postprocess
 from litegold.runtime.interpreter import interpret
@@ -26,8 +26,8 @@ KEYS = sorted(
         (op, form)
         for op, form in CASES
         if op in TFLITE_WRITER
+        and form in (*TYPE_OF_FORMAT, "hybrid")
         and (form != "f16" or "f32" not in op.dtypes)
-        and not form.endswith("-nnacl")
     ),
     key=lambda key: (key[0].__name__, key[1]),
 )

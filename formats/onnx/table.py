@@ -99,9 +99,9 @@ class OnnxSite:
         """Add an ONNX node and return the name of its output."""
         return self.several(code, *inputs, count=1, **attributes)[0]
 
-    def cast(self, x: str, to: str) -> str:
+    def cast(self, x: str, to: str, **attributes: Any) -> str:
         """Convert to the element type with our short name `to`."""
-        return self.emit("Cast", x, to=FORMATS[to])
+        return self.emit("Cast", x, to=FORMATS[to], **attributes)
 
     def transposed(self, x: str, perm: Sequence[int]) -> str:
         """Reorder the axes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...ir import Node, TensorType
+from ...ir import Node, TensorType, UnsupportedError
 from ...refimpl.cast import cast, dequantize, quantize
 from .alike import alike
 from .table import TFLITE, TFLITE_WRITER, TYPE_OF_FORMAT, TfliteOp, TfliteRecord
@@ -23,10 +23,16 @@ def write_cast(node: Node, types: Mapping[str, TensorType]) -> TfliteRecord:
     """Both types are in the options as well."""
     assert node.inputs[0] is not None
     options = {
-        "in_data_type": TYPE_OF_FORMAT[types[node.inputs[0]].format],
-        "out_data_type": TYPE_OF_FORMAT[node.attributes["to"]],
+        "in_data_type": _type_of(types[node.inputs[0]].format),
+        "out_data_type": _type_of(node.attributes["to"]),
     }
     return TfliteRecord("CAST", node.inputs, options)
+
+
+def _type_of(form: str) -> str:
+    if form not in TYPE_OF_FORMAT:
+        raise UnsupportedError(f"TFLite has no element type {form}")
+    return TYPE_OF_FORMAT[form]
 
 
 @TFLITE.of("QUANTIZE")
