@@ -130,8 +130,8 @@ def cut_low_bits(x: T, y: U8, mask: I64, count: I64, tid: I64, threads: I64) -> 
     start, stop = share(count, tid, threads)
     for i in range(start, stop):
         w = np.float64(x[i])
-        w = 2147483647.0 if w != w else min(max(w, -2147483648.0), 2147483647.0)
-        y[i] = np.int64(w) & mask
+        near = 2147483647.0 if w != w else min(max(w, -2147483648.0), 2147483647.0)
+        y[i] = np.int64(near) & mask
     return OK
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,7 +70,7 @@ def cast(x: Array, *, to: str, saturate: bool = True, round_mode: str = "up") ->
     return _whole(x, dtype) if x.dtype.kind == "f" and dtype.kind in "iu" else x.astype(dtype)
 
 
-def _whole(x: Array, dtype: np.dtype[np.generic]) -> Array:
+def _whole(x: Array, dtype: np.dtype[Any]) -> Array:
     """Cut floats towards zero, and saturate."""
     info = np.iinfo(dtype)
     above = x >= np.float64(info.max) + 1

@@ -64,11 +64,9 @@ def widen(x: Array) -> Array:
     """
     form = FORMAT_OF[x.dtype]
     if form in NARROW_INTS:
-        bits = x.view(np.uint8) & np.uint8(MASKS[form])
+        whole = (x.view(np.uint8) & np.uint8(MASKS[form])).astype(np.int8)
         least = (MASKS[form] + 1) // 2
-        return np.where((form[0] == "s") & (bits >= least), bits - 2.0 * least, bits).astype(
-            np.int8
-        )
+        return np.where((form[0] == "s") & (whole >= least), whole - 2 * least, whole)
     if form == "f8e8m0":
         exponent = x.view(np.uint8).astype(np.int64)
         size = np.ldexp(1.0, exponent - SCALE_BIAS)

@@ -55,7 +55,7 @@ def any_numbers(fmt: str, shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
 
 def _plain_nan(x: Array) -> Array:
     wide = widen(x)
-    return np.where(np.isnan(wide), narrow(np.float32(np.nan), FORMAT_OF[x.dtype]), x)
+    return np.where(np.isnan(wide), narrow(np.array(np.nan), FORMAT_OF[x.dtype]), x)
 
 
 def _double(x: Array, seed: int) -> Array:
