@@ -127,9 +127,9 @@ def run_bounds(node: Node, args: Sequence[Any]) -> tuple[tuple[Any, ...], list[A
 
 
 def _difference(a: Array, b: Array) -> Array:
-    """Return a - b; infinities that are the same do not differ."""
+    """Return a - b; same infinities do not differ, and a NaN of a probe that left a function's domain says nothing."""
     with np.errstate(invalid="ignore"):
-        return np.where(a == b, 0.0, a.astype(np.float64) - b)
+        return np.where((a == b) | (np.isnan(a) & ~np.isnan(b)), 0.0, a.astype(np.float64) - b)
 
 
 def _last_place(x: Array) -> float:
