@@ -36,6 +36,7 @@ from litegold.refimpl.pool import max_pool2d
 from litegold.refimpl.recurrent import lstm
 from litegold.refimpl.reduce import mean, reduce_prod
 from litegold.refimpl.reduce import sum as sum_op
+from litegold.refimpl.region import roi_align, roi_pool
 from litegold.refimpl.resample import resize
 from litegold.refimpl.resize import resize_nearest_neighbor
 from litegold.refimpl.sample import grid_sample
@@ -51,7 +52,7 @@ FLOAT_MODELS = [
 ]
 # onnxruntime has no kernel for these types or axes, sums int64 in float64, or finds places in float32.
 NOT_THERE = {
-    *((op, "f32") for op in (resize, grid_sample)),
+    *((op, "f32") for op in (resize, grid_sample, roi_align, roi_pool)),
     (unique, "s32"),
     (unique_rows, "s32"),
     *((resize_nearest_neighbor, form) for form in ("bool", "s64")),

@@ -48,7 +48,7 @@ def conv_cases(draw: st.DrawFn) -> Case:
     c = draw(some_channels(BUDGET // (work * groups)))
     o = draw(some_channels(BUDGET // (work * groups * c)))
     images = draw(st.sampled_from((1, 2)))
-    x = draw(floats((images, *size, c * groups), kinds=FINITE + SMALL))
+    x = draw(floats((images, *size, c * groups), kinds=FINITE + FINITE + SMALL))
     w = draw(floats((o * groups, *kernel, c)))
     b = draw(floats((o * groups,))) if draw(st.booleans()) else None
     return Case(conv, (x, w, b), window, constant=frozenset((1, 2)))
@@ -72,7 +72,7 @@ def conv_transpose_cases(draw: st.DrawFn) -> Case:
     c = draw(some_channels(BUDGET // (work * groups)))
     o = draw(some_channels(min(BUDGET // (work * groups * c), 200 // math.prod(out))))
     images = draw(st.sampled_from((1, 2)))
-    x = draw(floats((images, *size, c * groups), kinds=FINITE + SMALL))
+    x = draw(floats((images, *size, c * groups), kinds=FINITE + FINITE + SMALL))
     w = draw(floats((o * groups, *kernel, c)))
     b = draw(floats((o * groups,))) if draw(st.booleans()) else None
     shape = np.array([images, *out, o * groups], np.int32)

@@ -234,5 +234,6 @@ def tile_of(source: OnnxSource) -> str:
 
 @ONNX.of("Range")
 def range_of(source: OnnxSource) -> str:
-    """The same, where the number of elements is."""
-    return source.add(filling.range, *source.given)
+    """The same; files have ends of one element where they should have scalars."""
+    ends = [source.reshaped(n, ()) for n in source.given]
+    return source.add(filling.range, *ends)
