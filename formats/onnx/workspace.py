@@ -131,7 +131,7 @@ class Workspace:
             one, two = values[i] if values else None, other_values[i] if other_values else None
             self.types[name], self.other[name] = replace(type, value=one), replace(other, value=two)
             names.append(name)
-        if self._certain(names) and self._lasts(inputs, names):
+        if self._certain(names) and self._lasts(op, inputs, names):
             self.folded += sum(t.nbytes for t in out)
             self.constants |= {n: self.types[n].known() for n in names}
         else:
@@ -143,10 +143,17 @@ class Workspace:
         chosen = [inputs[i] for i in op.static_positions() if i < len(inputs)] or inputs
         return [n for n in chosen if n is not None]
 
-    def _lasts(self, inputs: Sequence[str | None], results: Sequence[str]) -> bool:
-        """Whether what is computed of constants shall be one: small, where they hold for one run only."""
+    def _lasts(
+        self, op: Op[..., Any], inputs: Sequence[str | None], results: Sequence[str]
+    ) -> bool:
+        """Whether what is computed of constants shall be one: small, where they hold for one run only.
+
+        A table of floats that is all that a node makes of them is left to its kernel.
+        """
         if not any(n in self.fleeting for n in inputs):
             return True
+        if len(op.static) == len(op.inputs) and self.types[results[0]].dtype.kind == "f":
+            return False
         names = (*filter(None, inputs), *results)
         if any(self.types[n].size > MAX_FLEETING for n in names):
             return False
