@@ -48,7 +48,7 @@ def judge_layers(
             else:
                 values[name] = ours
     if graph.later is not None:
-        rest = graph.later.read({n: values[n] for n in graph.later.inputs})
+        rest = graph.later.graph({n: values[n] for n in graph.later.inputs})
         yield from judge_layers(rest, values, algorithms)
 
 

@@ -80,7 +80,7 @@ def _as_values(value: Any) -> Any:
 def _run_exactly(body: Graph | Deferred, values: Sequence[Any]) -> tuple[Any, ...]:
     """Run a network in an attribute, each node by its exact oracle."""
     known = dict(zip(body.inputs, map(_as_values, values), strict=True))
-    graph = body.read(known) if isinstance(body, Deferred) else body
+    graph = body.graph(known) if isinstance(body, Deferred) else body
     known |= dict(graph.constants)
     for node in graph.nodes:
         args = tuple(None if n is None else known[n] for n in node.inputs)

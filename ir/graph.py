@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .op import Op
-from .tensor import Array, TensorType
+from .tensor import Array, TensorType, contents, type_of
+
+KEPT: Final = 16  # graphs that a deferred network remembers
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Deferred:
             those in `needs` only. The graph's inputs are some of `inputs`; its outputs are `outputs`.
         needs: inputs whose contents decide what the network is.
         operators: names of the operators that it holds, as the file has them, for those who want to look.
+        made: the graphs that were read last, by what they are for.
     """
 
     inputs: tuple[str, ...]
@@ -52,6 +56,24 @@ class Deferred:
     read: Callable[[Mapping[str, Any]], Graph]
     needs: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
+    made: OrderedDict[Hashable, Graph] = field(
+        default_factory=OrderedDict, compare=False, repr=False
+    )
+
+    def key(self, values: Mapping[str, Any]) -> Hashable:
+        """Return what values share for which the network is the same."""
+        types = tuple(type_of(values[n]) for n in self.inputs)
+        return types, contents(values[n] for n in self.needs)
+
+    def graph(self, values: Mapping[str, Any]) -> Graph:
+        """Return the network for these values, read now or before."""
+        key = self.key(values)
+        found = self.made.get(key)
+        if found is None:
+            found = self.made[key] = self.read(values)
+            while len(self.made) > KEPT:
+                self.made.popitem(last=False)
+        return found
 
 
 @dataclass(frozen=True)

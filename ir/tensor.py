@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -131,3 +132,17 @@ def type_of(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype
     return tuple(map(type_of, value)) if isinstance(value, list) else value
+
+
+def contents(values: Iterable[Any]) -> bytes:
+    """Return bytes that tell values apart by types and contents."""
+    return b"".join(_contents(v) for v in values)
+
+
+def _contents(value: Any) -> bytes:
+    if isinstance(value, list):
+        return b"[" + b"".join(map(_contents, value)) + b"]"
+    if isinstance(value, np.ndarray):
+        data = repr(value.tolist()).encode() if value.dtype == object else value.tobytes()
+        return f"{value.shape}{value.dtype}".encode() + data
+    return repr(value).encode()

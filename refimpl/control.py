@@ -5,16 +5,17 @@ A network in an attribute takes its own inputs and then what it captures from ou
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from ..ir import Array, Deferred, Graph, RunError, op, require
+from ..ir import Array, Deferred, Graph, InputError, RunError, op, require
 from .fused import run_body
 
-MAX_ROUNDS: Final = 1 << 24  # of one loop
+MAX_STACKED: Final = 1 << 30  # bytes that the rounds of a loop leave
 
 Body = Graph | Deferred
 Run = Callable[[Body, Sequence[Any]], tuple[Any, ...]]
@@ -23,7 +24,7 @@ Run = Callable[[Body, Sequence[Any]], tuple[Any, ...]]
 def run_plainly(body: Body, args: Sequence[Any]) -> tuple[Any, ...]:
     """Run a network of float operators by their references."""
     given = dict(zip(body.inputs, args, strict=True))
-    graph = body.read(given) if isinstance(body, Deferred) else body
+    graph = body.graph(given) if isinstance(body, Deferred) else body
     values = run_body(graph, [given[n] for n in graph.inputs])
     return tuple(values[n] for n in body.outputs)
 
@@ -96,7 +97,8 @@ def loop(
 
     Constraints:
         (C1) A condition has one element.
-        (C2) There are at most 2^24 rounds.
+        (C2) There are at most 2^14 rounds, or LITEGOLD_ROUNDS of them.
+        (C3) What is stacked takes at most 1 GiB.
 
     >>> body = Graph((), ("i", "go", "x"), ("go", "x", "i"), {})
     >>> loop(np.int64(3), None, 7, body=body, carried=1)
@@ -104,15 +106,18 @@ def loop(
     """
     state, outside = list(values[:carried]), list(values[carried:])
     going = condition is None or truth(condition)
-    most = MAX_ROUNDS + 1 if trips is None else int(np.reshape(trips, ()))
+    legal = most_rounds()
+    most = legal + 1 if trips is None else int(np.reshape(trips, ()))
     stacks: list[list[Array]] = [[] for _ in range(len(body.outputs) - 1 - carried)]
-    rounds = 0
+    rounds = stacked_bytes = 0
     while going and rounds < most:
-        require("C2", rounds < MAX_ROUNDS, f"more than {MAX_ROUNDS} rounds")
+        _check_rounds(rounds, legal)
         found = run(body, [np.int64(rounds).reshape(()), np.asarray(going), *state, *outside])
         going, state = truth(found[0]), list(found[1 : 1 + carried])
         for stack, y in zip(stacks, found[1 + carried :], strict=True):
             stack.append(y)
+            stacked_bytes += y.nbytes
+        require("C3", stacked_bytes <= MAX_STACKED, f"the rounds leave {stacked_bytes} bytes")
         rounds += 1
     if not rounds and stacks:
         given = [np.int64(0).reshape(()), np.asarray(True), *state, *outside]
@@ -120,6 +125,19 @@ def loop(
     else:
         stacked = [_stacked(s) for s in stacks]
     return (*state, *stacked)
+
+
+def most_rounds() -> int:
+    """Return how many rounds a loop may have: LITEGOLD_ROUNDS, 2^14 by default; a damaged file may ask for more."""
+    text = os.environ.get("LITEGOLD_ROUNDS", str(1 << 14))
+    if not text.isascii() or not text.isdigit():
+        raise InputError(f"LITEGOLD_ROUNDS={text}: expected a number")
+    return int(text)
+
+
+def _check_rounds(rounds: int, most: int) -> None:
+    reason = f"more than {most} rounds; set LITEGOLD_ROUNDS to a larger number"
+    require("C2", rounds < most, reason)
 
 
 def _stacked(parts: Sequence[Array]) -> Array:
@@ -131,7 +149,9 @@ def _stacked(parts: Sequence[Array]) -> Array:
 def _empty_stacks(body: Body, args: Sequence[Any], carried: int) -> list[Array]:
     """Return what no round has given: no slices, of the type that the body declares."""
     graph = (
-        body.read(dict(zip(body.inputs, args, strict=True))) if isinstance(body, Deferred) else body
+        body.graph(dict(zip(body.inputs, args, strict=True)))
+        if isinstance(body, Deferred)
+        else body
     )
     types = [graph.tensors.get(n) for n in body.outputs[1 + carried :]]
     if any(t is None for t in types):
@@ -159,7 +179,7 @@ def while_loop(
 
     Constraints:
         (C1) A condition has one element.
-        (C2) There are at most 2^24 rounds.
+        (C2) There are at most 2^14 rounds, or LITEGOLD_ROUNDS of them.
 
     >>> ask, body = Graph((), ("x", "y"), ("x",), {}), Graph((), ("x", "y"), ("y", "y"), {})
     >>> while_loop(np.array(True), np.array(False), condition=ask, body=body, carried=2)
@@ -167,9 +187,9 @@ def while_loop(
     """
     state = list(values[:carried])
     asked, outside = values[carried : carried + split], values[carried + split :]
-    rounds = 0
+    rounds, legal = 0, most_rounds()
     while truth(run(condition, [*state, *asked])[0]):
-        require("C2", rounds < MAX_ROUNDS, f"more than {MAX_ROUNDS} rounds")
+        _check_rounds(rounds, legal)
         state = list(run(body, [*state, *outside]))
         rounds += 1
     return tuple(state)

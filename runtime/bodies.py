@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from ..ir import Deferred, Graph, type_of
+from ..ir import Deferred, Graph
 
 if TYPE_CHECKING:
     from .session import Session
 
 KEPT: Final = 64  # sessions of bodies that are remembered
-
-
-def contents(values: Iterable[Any]) -> bytes:
-    """Return bytes that tell values apart by types and contents."""
-    return b"".join(_contents(v) for v in values)
-
-
-def _contents(value: Any) -> bytes:
-    if isinstance(value, list):
-        return b"[" + b"".join(map(_contents, value)) + b"]"
-    if isinstance(value, np.ndarray):
-        data = repr(value.tolist()).encode() if value.dtype == object else value.tobytes()
-        return f"{value.shape}{value.dtype}".encode() + data
-    return repr(value).encode()
 
 
 class Bodies:
@@ -40,11 +24,9 @@ class Bodies:
     def run(self, body: Graph | Deferred, args: Sequence[Any]) -> tuple[Any, ...]:
         """Return what `body` makes of values for its inputs, in order."""
         given = dict(zip(body.inputs, args, strict=True))
-        key: tuple[Any, ...] = (id(body),)
-        if isinstance(body, Deferred):
-            key += (contents(given[n] for n in body.needs), *map(type_of, args))
+        key = (id(body), body.key(given) if isinstance(body, Deferred) else None)
         if key not in self._sessions:
-            graph = body.read(given) if isinstance(body, Deferred) else body
+            graph = body.graph(given) if isinstance(body, Deferred) else body
             self._sessions[key] = body, self._make(graph)  # alive, so that its id stays its own
             while len(self._sessions) > KEPT:
                 self._sessions.popitem(last=False)

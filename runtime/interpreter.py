@@ -289,7 +289,7 @@ def interpret(
     if missing:
         raise UnsupportedError(f"no reference for {', '.join(missing)}")
     if graph.later is not None:
-        rest = graph.later.read({n: values[n] for n in graph.later.inputs})
+        rest = graph.later.graph({n: values[n] for n in graph.later.inputs})
         values |= interpret(rest, {n: values[n] for n in rest.inputs}, observe=observe)
     return values
 
@@ -299,7 +299,7 @@ def run_network(
 ) -> tuple[Any, ...]:
     """Return what a network inside of a node makes of values for its inputs, by the references."""
     given = dict(zip(body.inputs, args, strict=True))
-    graph = body.read(given) if isinstance(body, Deferred) else body
+    graph = body.graph(given) if isinstance(body, Deferred) else body
     values = interpret(graph, {n: given[n] for n in graph.inputs}, observe=observe)
     return tuple(values[n] for n in body.outputs)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Graph, InputError, Node, TensorType, is_host, type_of
+from ..ir import Array, Graph, InputError, Node, TensorType, contents, is_host, type_of
 from ..passes import rewrite
 from ..passes.fold_constants import Evaluate
-from .bodies import Bodies, contents
+from .bodies import Bodies
 from .context import Context
 from .interpreter import (
     check_feed,
@@ -52,7 +52,7 @@ class _Part:
     def __init__(self, plan: Plan, session: Session) -> None:
         self.plan, self.session = plan, session
         self.contexts = [Context(plan, session.split_from)]
-        self.tails = OrderedDict[bytes, Session]()
+        self.tails = OrderedDict[Any, Session]()
         wanted, later = plan.graph.kept, plan.graph.later
         self.known = tuple(n for n in wanted if n in plan.known)
         crossing = {n for node in plan.rest for n in node.inputs if n is not None}
@@ -111,9 +111,7 @@ class _Part:
             return values
         found = {**plan.known, **feeds, **values}
         needed = later.needs if later else plan.needed
-        key = contents(found[n] for n in needed)
-        if later:
-            key += repr([type_of(found[n]) for n in later.inputs]).encode()
+        key = later.key(found) if later else contents(found[n] for n in needed)
         with session.lock:
             tail = self.tails.get(key)
             if tail is None:
@@ -129,7 +127,7 @@ class _Part:
     def _later_graph(self, found: Mapping[str, Any]) -> Graph:
         later = self.plan.graph.later
         assert later is not None
-        graph = later.read({n: found[n] for n in later.inputs})
+        graph = later.graph({n: found[n] for n in later.inputs})
         check_graph(graph)
         return graph
 

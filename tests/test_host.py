@@ -51,6 +51,8 @@ def test_they_agree_on_many_cases(op, data):
 
 
 EMPTY = Graph((), ("x",), ("x",), {})
+X = np.ones(9)
+STACKS = Graph((), ("i", "go", "x"), ("go", "x", "x"), {})
 FOREVER = Graph((), ("i", "go"), ("go",), {})
 ONE = {"axes": (0, 0), "backward": (False,) * 2, "out_axes": (), "out_backward": ()}
 
@@ -61,6 +63,7 @@ ONE = {"axes": (0, 0), "backward": (False,) * 2, "out_axes": (), "out_backward":
         ("C1", control.if_else, [np.ones(2, bool), 1], {"then": EMPTY, "otherwise": EMPTY}),
         ("C1", control.loop, [None, np.ones(2, bool)], {"body": FOREVER, "carried": 0}),
         ("C2", control.loop, [None, None], {"body": FOREVER, "carried": 0}),
+        ("C3", control.loop, [np.int64(99), None, X], {"body": STACKS, "carried": 1}),
         (
             "C1",
             control.while_loop,
@@ -82,7 +85,8 @@ ONE = {"axes": (0, 0), "backward": (False,) * 2, "out_axes": (), "out_backward":
     ],
 )
 def test_constraints(label, op, args, attributes, monkeypatch):
-    monkeypatch.setattr(control, "MAX_ROUNDS", 100)
+    monkeypatch.setenv("LITEGOLD_ROUNDS", "100")
+    monkeypatch.setattr(control, "MAX_STACKED", 800)
     with pytest.raises(ConstraintError) as caught:
         op(*args, **attributes)
     assert caught.value.label == label

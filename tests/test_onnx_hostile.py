@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegold import formats
+from litegold import formats, load
 from litegold.formats.onnx import write_graph
 from litegold.formats.onnx.verify import MAX_DEPTH, MAX_MESSAGES
 from litegold.ir import FormatError, InputError, LitegoldError
@@ -55,12 +55,85 @@ def sources(tmp_path):
     }
     for name, options in sizes.items():
         (tmp_path / f"{name}.onnx").write_bytes(write_graph(MODELS[name](**options)).data)
+    (tmp_path / "control.onnx").write_bytes(control().SerializeToString())
     return [*sorted(tmp_path.glob("*.onnx")), *([MODEL] if MODEL.exists() else [])]
+
+
+def control():
+    """Return a model with a loop, a choice, a scan, a function and a shape that only a run gives."""
+    value, node = helper.make_tensor_value_info, helper.make_node
+
+    def body(nodes, inputs, outputs):
+        kinds = {"i": (S64, []), "go": (TensorProto.BOOL, [])}
+        given = [value(n, *kinds.get(n, (F32, [2]))) for n in inputs]
+        return helper.make_graph(nodes, "body", given, [value(n, F32, None) for n in outputs])
+
+    loop = body(
+        [
+            node("Identity", ["go"], ["again"]),
+            node("Add", ["s", "x"], ["t"]),
+            node("Mul", ["t", "t"], ["row"]),
+        ],
+        ["i", "go", "s"],
+        ["again", "t", "row"],
+    )
+    slices = body([node("Add", ["a", "b"], ["c"])], ["a", "b"], ["c", "c"])
+    one, other = (body([node(op, ["x"], ["z"])], [], ["z"]) for op in ("Relu", "Neg"))
+    nodes = [
+        node("Loop", ["three", "", "x"], ["last", "rows"], body=loop),
+        node("If", ["flag"], ["chosen"], then_branch=one, else_branch=other),
+        node("Scan", ["chosen", "rows"], ["sum", "sums"], body=slices, num_scan_inputs=1),
+        node("twice", ["sums"], ["y"], domain="own"),
+        node("Tile", ["y", "times"], ["tiles"]),
+    ]
+    inputs = [value("x", F32, [2]), value("flag", TensorProto.BOOL, [])]
+    inputs.append(value("times", S64, [2]))
+    constants = [numpy_helper.from_array(np.array(3), "three")]
+    outputs = [value(n, F32, None) for n in ("last", "tiles")]
+    graph = helper.make_graph(nodes, "control", inputs, outputs, constants)
+    sets = [helper.make_opsetid("", 13), helper.make_opsetid("own", 1)]
+    inner = [node("Add", ["v", "v"], ["w"])]
+    function = helper.make_function("own", "twice", ["v"], ["w"], inner, sets[:1])
+    return helper.make_model(graph, opset_imports=sets, functions=[function], ir_version=8)
+
+
+def test_control_flow_runs_undamaged():
+    net = load(control().SerializeToString())
+    x = np.array([1, -2], "f")
+    for flag in (True, False):
+        for backend in ("jit", "reference"):
+            found = net.run(x, np.array(flag), np.array([2, 1]), backend=backend)
+            rows = np.stack([(x * n) ** 2 for n in (2, 3, 4)])
+            sums = (np.maximum(x, 0) if flag else -x) + np.cumsum(rows, 0)
+            assert found["last"].tolist() == (4 * x).tolist()
+            assert found["tiles"].tolist() == np.tile(2 * sums, (2, 1)).tolist()
+
+
+def test_functions_that_call_themselves_are_refused():
+    model = control()
+    model.functions[0].node.add(op_type="twice", domain="own", input=["w"], output=["u"])
+    assert "deep" in refused(model)
+
+
+def test_functions_that_grow_are_refused():
+    model = control()
+    del model.functions[0].node[:]
+    for depth in range(10):
+        function = model.functions.add(name=f"f{depth}", domain="own", input=["v"], output=["w"])
+        for i in range(9):
+            ends = {"input": ["v"], "output": ["w" if i == 8 else f"u{i}"]}
+            if depth:
+                function.node.add(op_type=f"f{depth - 1}", domain="own", **ends)
+            else:
+                function.node.add(op_type="Neg", **ends)
+    model.functions[0].node.add(op_type="f9", domain="own", input=["v"], output=["w"])
+    assert "nodes" in refused(model)
 
 
 def test_mutants_are_harmless(tmp_path):
     for path in sources(tmp_path):
-        assert_harmless(report_of(path, 0, 100, "reference"), 5)
+        seconds = 60 if path.stem == "control" else 5  # a loop may have 2^14 rounds
+        assert_harmless(report_of(path, 0, 100, "reference"), seconds)
 
 
 def test_mutants_are_harmless_as_plans(tmp_path):

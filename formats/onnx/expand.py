@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from ...ir import FormatError
-
-MAX_DEPTH: Final = 16  # of functions that call functions
 
 
 def inner_graphs(node: Any) -> Iterator[Any]:
@@ -24,8 +22,6 @@ def expanded(function: Any, call: Any, label: str) -> list[Any]:
     An attribute that a node takes from the function has the value of the call, else the function's default; without
     either it is left out.
     """
-    if label.count(".") > MAX_DEPTH:
-        raise FormatError(f"functions call each other {MAX_DEPTH} deep")
     if len(call.input) > len(function.input) or len(call.output) > len(function.output):
         raise FormatError(f"function {function.name}: it takes {len(function.input)} inputs")
     names = dict.fromkeys(function.input, "")

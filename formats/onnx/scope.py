@@ -24,16 +24,29 @@ from .tensors import Tensors
 from .workspace import WaitError, Workspace
 
 DEFAULT_DOMAINS: Final = ("", "ai.onnx")
+MAX_EXPANDED: Final = 100_000
+MAX_NESTED: Final = 16  # of functions that call functions
 
 
 @dataclass
 class File:
-    """What all graphs of a file share: how tensors are read, the operator set, functions by domain and name."""
+    """What all graphs of a file share: how tensors are read, the operator set, functions by domain and name.
+
+    `expanded` counts the nodes that have been put in the place of others.
+    """
 
     tensors: Tensors
     version: int
     functions: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     as_written: bool = False
+    expanded: int = 0
+
+    def instead(self, nodes: Sequence[Any]) -> Sequence[Any]:
+        """Return nodes in the order in which they are read, if there are not too many of them in all."""
+        self.expanded += len(nodes) + 1
+        if self.expanded > MAX_EXPANDED:
+            raise FormatError(f"functions and branches of more than {MAX_EXPANDED} nodes")
+        return ordered(nodes)
 
 
 def reads_of(node: Any) -> Iterator[str]:
@@ -87,6 +100,7 @@ class Scope:
         self.late: list[Any] = []  # nodes that wait for a run
         self.needs: dict[str, None] = {}  # tensors of ours whose contents they wait for
         self.waiting: set[str] = set()  # tensors that they compute
+        self._nested = 0
 
     def read(self) -> None:
         """Read all nodes, and name in one error what has no implementation."""
@@ -114,10 +128,13 @@ class Scope:
         where = f"node {index} {node.op_type} {node.name!r}"
         domain = "" if node.domain in DEFAULT_DOMAINS else node.domain
         self._connect(node, where)
-        instead = self._instead(node, domain, f"{index}.{node.op_type}")
+        with located(where):
+            instead = self._instead(node, domain)
         if instead is not None:
-            for inner in ordered(instead):
+            self._nested += 1
+            for inner in self.file.instead(instead):
                 self.node(index, inner)
+            self._nested -= 1
             return
         if domain or node.op_type not in ONNX:
             self._lose(node, f"{domain}.{node.op_type}" if domain else node.op_type)
@@ -129,10 +146,18 @@ class Scope:
             with located(where):
                 self._apply(index, node, where)
 
-    def _instead(self, node: Any, domain: str, label: str) -> list[Any] | None:
+    def _instead(self, node: Any, domain: str) -> list[Any] | None:
         """Return the nodes that a node stands for: of a function, or of the branch that a constant chooses."""
+        if self._nested > MAX_NESTED:
+            raise FormatError(f"functions call each other {MAX_NESTED} deep")
+        label = f"{self.file.expanded}.{node.op_type}"
         function = self.file.functions.get((domain, node.op_type))
         if function is not None:
+            versions = {o.version for o in function.opset_import if o.domain in DEFAULT_DOMAINS}
+            if versions - {self.file.version}:
+                raise UnsupportedError(
+                    f"a function of operator set {versions} in a file of {self.file.version}"
+                )
             return expanded(function, node, label)
         if (domain, node.op_type) != ("", "If") or node.input[0] not in self.work.names:
             return None

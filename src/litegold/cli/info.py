@@ -57,7 +57,9 @@ def describe(net: Network) -> dict[str, Any]:
     counts = Counter(
         (
             n.op.__name__,
-            number_format(n.op, tuple(graph.tensors.get(i) if i else None for i in n.inputs), n.dialect)
+            number_format(
+                n.op, tuple(graph.tensors.get(i) if i else None for i in n.inputs), n.dialect
+            )
             if n.inputs
             else "",
         )
