@@ -11,7 +11,7 @@ from ..formats.tflite.table import TFLITE_WRITER
 from ..ir import ANY, MOVED, NARROW_FLOATS, NARROW_INTS, OPS, Op, load_all
 from ..jit_kernels.lowering import CPU
 from ..quant.rule import INT8
-from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8
+from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8, HOST_CASES, HOST_EXACT
 
 PARTS = ("reference", "exact", "cases", "envelope", "jit", "tflite", "onnx")
 ORDER = (
@@ -63,8 +63,8 @@ def _cell(op: Op[..., object], form: str) -> Cell:
         operator=op.__name__,
         format=form,
         reference=ruled or form in op.dtypes,
-        exact=(op, form) in EXACT_INT8 if ruled else op in EXACT,
-        cases=(op, form) in CASES,
+        exact=(op, form) in EXACT_INT8 if ruled else op in EXACT or op in HOST_EXACT,
+        cases=(op, form) in CASES or op in HOST_CASES,
         envelope=form not in ("f32", "f16", "f64", "hybrid", *NARROW_FLOATS) or op in ENVELOPE,
         jit=(op, form) in CPU,
         tflite=op in TFLITE_WRITER and "-" not in form,
