@@ -10,9 +10,9 @@ from ..case import Case
 from ..tables import CASES
 from .channel import EPSILONS
 from .draw import ints, quant_params, shapes
+from .fit import activated, fitted
 
 KEY, S8 = "s8-nnacl", FORMATS["s8"]
-FUSED = ("none", "none", "relu", "relu6")
 
 
 @st.composite
@@ -28,7 +28,7 @@ def batch_norm_cases(draw: st.DrawFn) -> Case:
     for _ in range(2 * fused):
         quants.append(draw(quant_params("s8")))
         args.append(draw(ints("s8", channels)))
-    return Case(
+    case = Case(
         batch_norm,
         tuple(args),
         {"axis": axis, "epsilon": draw(st.sampled_from(EPSILONS))},
@@ -38,6 +38,7 @@ def batch_norm_cases(draw: st.DrawFn) -> Case:
         constant=draw(st.sampled_from((frozenset[int](), frozenset(range(1, len(args)))))),
         dialect="nnacl",
     )
+    return draw(fitted(case))
 
 
 @st.composite
@@ -48,16 +49,17 @@ def scale_cases(draw: st.DrawFn) -> Case:
     reach = shape[axis : axis + draw(st.integers(0, len(shape)))]
     given = (shape, reach, reach)[: draw(st.integers(2, 3))]
     low = draw(st.sampled_from((0, len(shape))))
-    return Case(
+    case = Case(
         scale,
         tuple(draw(ints("s8", size)) for size in given),
-        {"axis": axis - low, "activation": draw(st.sampled_from(FUSED))},
+        {"axis": axis - low},
         quant=tuple(draw(quant_params("s8")) for _ in given),
         out_dtype=(S8,),
         out_quant=(draw(quant_params("s8", high=4.0)),),
         constant=draw(st.sampled_from((frozenset[int](), frozenset(range(1, len(given)))))),
         dialect="nnacl",
     )
+    return draw(fitted(draw(activated(case)), least=2.0**-12))
 
 
 CASES.of((batch_norm, KEY))(batch_norm_cases())

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from ...ir import FORMATS, QuantParams
 from ...refimpl.matmul import matmul
 from ..case import Case
 from ..tables import CASES
 from .draw import ints, quant_params
+from .fit import fitted
 from .matmul import matmul_cases
 
 
@@ -20,10 +20,9 @@ def nnacl_cases(draw: st.DrawFn) -> Case:
     case = draw(matmul_cases())
     x, y = (draw(ints("s8", a.shape)) for a in case.args if a is not None)
     quants = draw(quant_params("s8")), draw(quant_params("s8"))
-    factor = 2.0 ** draw(st.floats(4.0, 10.0, width=32))
-    unit = quants[0].scale[0] * quants[1].scale[0] * factor
-    out = QuantParams((float(FORMATS["f32"].type(unit)),), draw(quant_params("s8")).zero_point)
-    return replace(case, args=(x, y), quant=quants, out_quant=(out,), dialect="nnacl")
+    out = draw(quant_params("s8", high=8.0))
+    case = replace(case, args=(x, y), quant=quants, out_quant=(out,), dialect="nnacl")
+    return draw(fitted(case, unit=quants[0].scale[0] * quants[1].scale[0]))
 
 
 CASES.of((matmul, "s8-nnacl"))(nnacl_cases())

@@ -13,6 +13,7 @@ from ...refimpl.reduce import mean, reduce_prod, reduce_sum_square, reduced_axes
 from ..case import Case
 from ..tables import CASES
 from .draw import quant_params, scales, seeds, shapes
+from .fit import fitted
 from .reduce import axes_of
 
 KEY = "s8-nnacl"
@@ -41,7 +42,7 @@ def reduction_cases(draw: st.DrawFn, op: Op[..., Any]) -> Case:
     y_quant = QuantParams(
         (draw(scales(low=2.0**-6, high=8.0)),), draw(quant_params("s8")).zero_point
     )
-    return Case(
+    case = Case(
         op,
         (x, axes),
         {"keep_dims": draw(st.booleans())},
@@ -50,6 +51,7 @@ def reduction_cases(draw: st.DrawFn, op: Op[..., Any]) -> Case:
         constant=frozenset({1}),
         dialect="nnacl",
     )
+    return draw(fitted(case, least=2.0**-12))
 
 
 for _op in (mean, sum, reduce_prod, reduce_sum_square):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from ...ir import FORMATS, Op
 from ...quant.nnacl_unary import FUNCTIONS, KEY, LEAST
+from ...refimpl.logic import logical_not
 from ...refimpl.unary import rsqrt, square
 from ..case import Case
 from ..tables import CASES
-from .draw import ints, quant_params, shapes
+from .draw import ints, quant_params, seeds, shapes
+from .fit import fitted
 
 S8 = FORMATS["s8"]
 
@@ -24,9 +27,13 @@ def nnacl_cases(draw: st.DrawFn, op: Op[..., Any]) -> Case:
     low = quant.zero_point[0] + LEAST[op] if op in LEAST else None
     if low is not None and low > 127:  # nothing is positive where the zero point is the largest
         quant, low = draw(quant_params("s8", symmetric=True)), LEAST[op]
-    out = draw(st.just(quant) | quant_params("s8"))
     x = draw(ints("s8", shape, low=low))
-    return Case(op, (x,), quant=(quant,), out_dtype=(S8,), out_quant=(out,), dialect="nnacl")
+    if op is logical_not:
+        zeros = np.random.default_rng(draw(seeds())).random(shape) < 0.5
+        x = np.where(zeros, np.int8(quant.zero_point[0]), x)
+    out = draw(st.just(quant) | quant_params("s8"))
+    case = Case(op, (x,), quant=(quant,), out_dtype=(S8,), out_quant=(out,), dialect="nnacl")
+    return draw(fitted(case, least=2.0**-12))
 
 
 for _op in (*FUNCTIONS, rsqrt, square):

@@ -16,6 +16,7 @@ from ..case import Case
 from ..tables import CASES
 from .conv import ACTIVATIONS
 from .draw import broadcast_shapes, ints, quant_params, scales, seeds
+from .fit import fitted
 from .logic import quantized_comparison_cases
 
 S8 = FORMATS["s8"]
@@ -59,8 +60,8 @@ def pow_cases(draw: st.DrawFn) -> Case:
     y = draw(ints("s8", second, low=y_zero if whole else None, high=y_zero + 4 if whole else None))
     out = draw(quant_params("s8"))
     quants = (x_quant, y_quant)
-    case = Case(pow_op, (x, y), quant=quants, out_dtype=(S8,), out_quant=(out,))
-    return replace(case, dialect="nnacl")
+    case = Case(pow_op, (x, y), quant=quants, out_dtype=(S8,), out_quant=(out,), dialect="nnacl")
+    return draw(fitted(case, least=2.0**-9))
 
 
 @st.composite
