@@ -124,7 +124,7 @@ def lower_quantize(site: Site) -> list[Step]:
     return [Step(AFFINE[y.type.format], arguments)]
 
 
-@lowers(*[(dequantize, form) for form in dequantize_all])
+@lowers(*[(dequantize, form) for form in (*dequantize_all, "s8-nnacl")])
 def lower_dequantize(site: Site) -> list[Step]:
     """Lower to one loop of the kernel for the input's type."""
     (x,), (y,) = site.inputs, site.outputs

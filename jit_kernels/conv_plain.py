@@ -362,7 +362,7 @@ CPU.of((depthwise_conv2d, "f32"))(
     )
 )
 _twice = quantized("twice")
-CPU.of((conv2d, "s8"), (conv2d, "u8"))(
+CPU.of((conv2d, "s8"), (conv2d, "u8"), (conv2d, "s8-nnacl"))(
     (
         Lowering(lower_amx_conv2d, lambda s: _twice(s) and takes_amx(s), AMX),
         Lowering(lower_dot4_conv2d, lambda s: _twice(s) and takes_dot4(s), DOT4),
@@ -370,7 +370,7 @@ CPU.of((conv2d, "s8"), (conv2d, "u8"))(
         Lowering(lower_q8_conv2d, _twice),
     )
 )
-CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))(
+CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"), (depthwise_conv2d, "s8-nnacl"))(
     (
         Lowering(
             lower_dot4_depthwise, lambda s: _twice(s) and _single(s) and takes_dot4_depthwise(s)
@@ -382,6 +382,6 @@ CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))(
         Lowering(lower_q8_plain, _twice),
     )
 )
-CPU.of((conv2d_transpose, "s8"), (conv2d_transpose, "u8"))(
+CPU.of((conv2d_transpose, "s8"), (conv2d_transpose, "u8"), (conv2d_transpose, "s8-nnacl"))(
     (Lowering(lower_q8_conv2d_transpose, _twice),)
 )

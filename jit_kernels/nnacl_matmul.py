@@ -1,19 +1,20 @@
-"""nnacl's product of int8 matrices that are both computed: a row of int32 sums at a time.
-
-Layers with known weights are `fully_connected`, which has packed kernels.
-"""
+"""nnacl's products of int8 matrices: computed ones a row of int32 sums at a time, layers as convolutions."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from ..quant.nnacl_matmul import product_scale
 from ..quant.rule import Quantized
-from ..refimpl.matmul import matmul
+from ..refimpl.conv import conv2d
+from ..refimpl.matmul import fully_connected, matmul
 from .kernel import I64, OK, S8, S32, S64, inlined, kernel, share
-from .lowering import Site, Step, lowers
+from .lowering import Operand, Site, Step, lowers
 from .matmul import matrix_places
 from .requant import factor, scale_twice_wide
+from .storage import Recast
 
 
 @inlined
@@ -75,3 +76,24 @@ def lower_matmul(site: Site) -> list[Step]:
     scratch = site.scratch(4 * max(n, 1) * site.threads)
     sizes = (z.type.size // max(m * n, 1), m, k, n, a["transpose_x"], a["transpose_y"])
     return [Step(s8_matmul, (x, y, z, places, p, scratch, *sizes))]
+
+
+@lowers((fully_connected, "s8-nnacl"))
+def lower_fully_connected(site: Site) -> list[Step]:
+    """The convolution of images of one pixel: it rounds twice, as nnacl does here."""
+    x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]
+    assert x is not None and w is not None
+    n, k = w.type.shape
+    m = x.type.size // k
+    pixels, filters = _as_image(x, (m, 1, 1, k)), _as_image(w, (n, 1, 1, k))
+    inner = Recast(site, (pixels, filters, *site.inputs[2:]), (_as_image(y, (m, 1, 1, n)),))
+    inner.node = replace(site.node, op=conv2d)
+    inner.attributes = {**conv2d.attributes, "activation": site.attributes["activation"]}
+    return list(inner.best().build(inner))
+
+
+def _as_image(place: Operand, shape: tuple[int, ...]) -> Operand:
+    """Return the same elements as four axes; scales of rows stay those of the first one."""
+    value = place.type.value
+    known = None if value is None else value.reshape(shape)
+    return replace(place, type=replace(place.type, shape=shape, value=known))

@@ -9,7 +9,7 @@ from ..quant.activation import activation_range
 from ..refimpl.activation import ACTIVATIONS
 from ..refimpl.pool import avg_pool2d, max_pool2d
 from .kernel import F64, I64, OK, Inlined, Kernel, inlined, kernel, share
-from .lowering import Site, Step, lowers
+from .lowering import Operand, Site, Step, lowers
 from .patches import inner, runs
 from .simd import LANES, Tile, Value, Vectors, tile
 
@@ -238,13 +238,23 @@ AVERAGE: dict[str, Kernel] = {"f32": f32_avg_pool, "s8": s8_avg_pool, "u8": u8_a
 LARGEST: dict[str, Kernel] = {"f32": f32_max_pool, "s8": s8_max_pool, "u8": u8_max_pool}
 
 
-def _lower(site: Site, kernels: dict[str, Kernel]) -> list[Step]:
+def _bounds(site: Site) -> tuple[float, float]:
+    y, activation = site.outputs[0], site.attributes["activation"]
+    if y.type.format == "f32":
+        return ACTIVATIONS[activation]
+    return activation_range(y.type, activation, site.node.dialect)
+
+
+def pooling(
+    site: Site,
+    x: Operand | None,
+    y: Operand,
+    kernels: dict[str, Kernel],
+    bounds: tuple[float, float],
+) -> list[Step]:
     """One step: sizes, window and bounds."""
-    x, y, a = site.inputs[0], site.outputs[0], site.attributes
+    a = site.attributes
     assert x is not None
-    bounds: tuple[float, float] = ACTIVATIONS[a["activation"]]
-    if y.type.format != "f32":
-        bounds = activation_range(y.type, a["activation"], site.node.dialect)
     window: tuple[Any, ...] = (*a["kernel"], *a["stride"], a["pad"][0], a["pad"][2])
     sizes = (*x.type.shape, *y.type.shape[1:3], *window, *bounds)
     return [Step(kernels[y.type.format], (x, y, *sizes))]
@@ -253,10 +263,10 @@ def _lower(site: Site, kernels: dict[str, Kernel]) -> list[Step]:
 @lowers((avg_pool2d, "f32"), (avg_pool2d, "s8"), (avg_pool2d, "u8"))
 def lower_avg_pool(site: Site) -> list[Step]:
     """One step."""
-    return _lower(site, AVERAGE)
+    return pooling(site, site.inputs[0], site.outputs[0], AVERAGE, _bounds(site))
 
 
-@lowers((max_pool2d, "f32"), (max_pool2d, "s8"), (max_pool2d, "u8"))
+@lowers((max_pool2d, "f32"), (max_pool2d, "s8"), (max_pool2d, "u8"), (max_pool2d, "s8-nnacl"))
 def lower_max_pool(site: Site) -> list[Step]:
     """One step."""
-    return _lower(site, LARGEST)
+    return pooling(site, site.inputs[0], site.outputs[0], LARGEST, _bounds(site))

@@ -154,7 +154,7 @@ def lower_sum(site: Site) -> list[Step]:
     return [Step(KERNELS[site.node.op, z.type.format], (x, y, z, layout, p))]
 
 
-CPU.of(*[(op, form) for op in (add, sub) for form in ("s8", "u8")])(
+CPU.of(*[(op, form) for op in (add, sub) for form in ("s8", "u8", "s8-nnacl")])(
     (
         Lowering(lower_linear, takes_linear),
         Lowering(lower_sum_of_bytes, long_rows),
@@ -178,6 +178,6 @@ def lower_quantized(site: Site) -> list[Step]:
     return [Step(KERNELS[op, z.type.format], (x, y, z, layout_operand(site), p))]
 
 
-_BYTES = [(mul, form) for form in ("s8", "u8")]
+_BYTES = [(mul, form) for form in ("s8", "u8", "s8-nnacl")]
 CPU.of(*_BYTES)((Lowering(lower_product_of_bytes, long_rows), Lowering(lower_quantized)))
 lowers(*[key for key in KERNELS if key[0] in SCALES and key not in _BYTES])(lower_quantized)

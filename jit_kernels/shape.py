@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import ANY, NUMBERS, Array, Op
+from ..quant.rule import DIALECTS
 from ..refimpl.axes import resolve_axis, whole_numbers
 from ..refimpl.detection import non_max_suppression
 from ..refimpl.fill import range as range_op
@@ -14,7 +15,7 @@ from ..refimpl.join import concat, pack, split, split_v, unpack
 from ..refimpl.logic import where
 from ..refimpl.shape import expand_dims, rank, reshape, shape, squeeze, transpose
 from ..refimpl.sort import KEYS, ORDERED, unique, unique_rows
-from .kernel import F64, I64, OK, U8, inlined, kernel, share
+from .kernel import F64, I64, OK, T, inlined, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
 from .strided import View, copy, operand
 
@@ -78,7 +79,7 @@ def lower_concat(site: Site) -> list[Step]:
     return steps
 
 
-lowers((concat, "u8"))(lower_concat)
+lowers((concat, "u8"), (concat, "s8-nnacl"))(lower_concat)
 
 
 @inlined
@@ -87,10 +88,10 @@ def rounded(value):  # type: ignore[no-untyped-def]
     return np.int64(value + 0.5) if value >= 0 else np.int64(value - 0.5)
 
 
-@kernel
-def u8_rescale(
-    x: U8, y: U8, rows: I64, run: I64, stride: I64, offset: I64, scale: F64, bias: F64, zero: I64,
-    tid: I64, threads: I64,
+@kernel_family("s8", "u8")
+def rescale(
+    x: T, y: T, rows: I64, run: I64, stride: I64, offset: I64, scale: F64, bias: F64, zero: I64,
+    low: I64, high: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Requantize `rows` of `run` elements in float32, into rows of `y` that are `stride` apart."""
     s, t = np.float32(scale), np.float32(bias)
@@ -99,19 +100,20 @@ def u8_rescale(
         row = i // run
         real = np.float32(np.float32(x[i]) * s) + t
         q = rounded(np.float64(real)) + zero
-        y[offset + row * stride + i - row * run] = np.uint8(min(max(q, 0), 255))
+        y[offset + row * stride + i - row * run] = min(max(q, low), high)
     return OK
 
 
 def _join(site: Site, x: Operand, y: Operand, part: View) -> list[Step]:
-    """Copy `x` to a part of `y`; u8 with another quantization is requantized."""
+    """Copy `x` to a part of `y`; u8 with another quantization is requantized, and in nnacl s8 is."""
     own, target = x.type.quant, y.type.quant
     same = (
         own is None
         or target is None
         or (own.scale, own.zero_point) == (target.scale, target.zero_point)
     )
-    if x.type.format != "u8" or same or x.type.size == 0:
+    copied = x.type.format != "u8" and site.node.dialect not in DIALECTS
+    if copied or same or x.type.size == 0:
         return copy(site, x, View.of(x.type.shape), y, part)
     assert own is not None and target is not None
     scale = np.float32(own.scale[0]) * (np.float32(1) / np.float32(target.scale[0]))
@@ -131,8 +133,9 @@ def _join(site: Site, x: Operand, y: Operand, part: View) -> list[Step]:
         float(scale),
         float(bias),
         target.zero_point[0],
+        *((0, 255) if x.type.format == "u8" else (-128, 127)),
     )
-    return [Step(u8_rescale, arguments)]
+    return [Step(rescale[x.type.format], arguments)]
 
 
 @lowers(*any_format(pack))

@@ -215,7 +215,7 @@ def lower_f32_log_softmax(site: Site) -> list[Step]:
     return [Step(f32_log_softmax, (site.inputs[0], y, y.type.size // depth, depth))]
 
 
-@lowers((softmax, "s8"), (softmax, "u8"))
+@lowers((softmax, "s8"), (softmax, "u8"), (softmax, "s8-nnacl"))
 def lower_fixed_softmax(site: Site) -> list[Step]:
     """The tables depend on the input's scale alone."""
     x, y = site.inputs[0], site.outputs[0]

@@ -116,7 +116,7 @@ def _surround(
     return filled + copy(site, x, View.of(x.type.shape), y, target)
 
 
-@lowers(*any_format(pad))
+@lowers(*any_format(pad), (pad, "s8-nnacl"))
 def lower_pad(site: Site) -> list[Step]:
     """The value everywhere, then the input into the middle."""
     x, paddings, y = operand(site.inputs[0]), operand(site.inputs[1]), site.outputs[0]
@@ -131,7 +131,7 @@ def scratch_like(site: Site, y: Operand, sizes: tuple[int, ...]) -> Operand:
     return Operand(place.name, y.type.like(sizes), place.offset)
 
 
-@lowers(*any_format(space_to_batch_nd))
+@lowers(*any_format(space_to_batch_nd), (space_to_batch_nd, "s8-nnacl"))
 def lower_space_to_batch_nd(site: Site) -> list[Step]:
     """Where there are paddings, pad into scratch memory; then read the blocks in another order."""
     x, block, paddings = map(operand, site.inputs)

@@ -154,7 +154,7 @@ def prelu_int8(
     return saturated(np.where(steps >= 0, same, negative) + y.zero_point, out[0])
 
 
-@INT8.of((logistic, "s8"), (logistic, "u8"))
+@INT8.of((logistic, "s8"), (logistic, "u8"), (logistic, "s8-nnacl"))
 def logistic_int8(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "tflite") -> Array:
     """Look up 1 / (1 + exp(-x)), each step of it in float32 (activations.cc, SigmoidPrepare)."""
     if output_of(out[0]).scale != np.float32(1 / 256):
@@ -166,7 +166,7 @@ def logistic_int8(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "
     return lookup(sigmoid, x, out[0])
 
 
-@INT8.of((tanh, "s8"), (tanh, "u8"))
+@INT8.of((tanh, "s8"), (tanh, "u8"), (tanh, "s8-nnacl"))
 def tanh_int8(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "tflite") -> Array:
     """Look up tanh (activations.cc, TanhPrepare)."""
     return lookup(lambda real: np.tanh(real.astype(np.float64)), x, out[0])

@@ -59,7 +59,7 @@ def _sum(
     return saturated(scaled + z.zero_point, out, activation_range(out, activation, dialect))
 
 
-@INT8.of((add, "s8"), (add, "u8"), (add, "s16"))
+@INT8.of((add, "s8"), (add, "u8"), (add, "s16"), (add, "s8-nnacl"))
 def add_int8(
     x: Quantized,
     y: Quantized,
@@ -72,7 +72,7 @@ def add_int8(
     return _sum(x, y, 1, out[0], activation, dialect)
 
 
-@INT8.of((sub, "s8"), (sub, "u8"), (sub, "s16"))
+@INT8.of((sub, "s8"), (sub, "u8"), (sub, "s16"), (sub, "s8-nnacl"))
 def sub_int8(
     x: Quantized,
     y: Quantized,
@@ -85,7 +85,7 @@ def sub_int8(
     return _sum(x, y, -1, out[0], activation, dialect)
 
 
-@INT8.of((mul, "s8"), (mul, "u8"), (mul, "s16"))
+@INT8.of((mul, "s8"), (mul, "u8"), (mul, "s16"), (mul, "s8-nnacl"))
 def mul_int8(
     x: Quantized,
     y: Quantized,

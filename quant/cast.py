@@ -49,7 +49,7 @@ def requantize_int8(
     return saturated(wrap_int32(scaled.astype(np.int64) + y.zero_point), out[0])
 
 
-@INT8.of((dequantize, "s8"), (dequantize, "u8"), (dequantize, "s16"))
+@INT8.of((dequantize, "s8"), (dequantize, "u8"), (dequantize, "s16"), (dequantize, "s8-nnacl"))
 def dequantize_int8(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "tflite") -> Array:
     """Return scale (x - zero_point), the exact product rounded once to float32 (dequantize.h)."""
     assert x.quant is not None

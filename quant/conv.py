@@ -58,7 +58,7 @@ def requantize_output(
     return requantize_channels(acc, (x.quant, w.quant, out.quant), bounds, how).astype(out.dtype)
 
 
-@INT8.of((conv2d, "s8"), (conv2d, "u8"))
+@INT8.of((conv2d, "s8"), (conv2d, "u8"), (conv2d, "s8-nnacl"))
 def conv2d_int8(
     x: Quantized,
     w: Quantized,
@@ -80,7 +80,7 @@ def conv2d_int8(
     return requantize_output(conv2d, accumulate(sums, b), x, w, out[0], activation, dialect)
 
 
-@INT8.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"))
+@INT8.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"), (depthwise_conv2d, "s8-nnacl"))
 def depthwise_conv2d_int8(
     x: Quantized,
     w: Quantized,
@@ -103,7 +103,7 @@ def depthwise_conv2d_int8(
     )
 
 
-@INT8.of((conv2d_transpose, "s8"), (conv2d_transpose, "u8"))
+@INT8.of((conv2d_transpose, "s8"), (conv2d_transpose, "u8"), (conv2d_transpose, "s8-nnacl"))
 def conv2d_transpose_int8(
     x: Quantized,
     w: Quantized,

@@ -11,14 +11,14 @@ from ..refimpl.join import concat
 from .rule import INT8, Quantized
 
 
-@INT8.of((concat, "u8"))
+@INT8.of((concat, "u8"), (concat, "s8-nnacl"))
 def concat_int8(
     *xs: Quantized, out: tuple[TensorType, ...], axis: int, dialect: str = "tflite", **_: Any
 ) -> Array:
-    """Join u8 tensors; one whose quantization differs from the result's is requantized in float32.
+    """Join tensors; one whose quantization differs from the result's is requantized in float32.
 
-    s8 and s16 tensors are joined as they are: TFLite demands equal scales there. Source: ConcatenationWithScaling
-    of TFLite's `concatenation.h`.
+    TFLite does so with u8 (`concatenation.h`, ConcatenationWithScaling) and demands equal scales of s8 and s16, which
+    are joined as they are; nnacl does the same with s8 (concat_int8.c).
     """
     target = Quantized(np.zeros(0), out[0].quant)
     parts = []
@@ -34,6 +34,7 @@ def concat_int8(
             real = y.astype(np.float32) * scale + bias
             # rounding half away from zero; the sum is exact in float64
             whole = np.trunc(real.astype(np.float64) + np.copysign(0.5, real)) + target.zero_point
-            y = np.clip(whole, 0, 255).astype(np.uint8)
+            info = np.iinfo(y.dtype)
+            y = np.clip(whole, info.min, info.max).astype(y.dtype)
         parts.append(y)
     return concat(*parts, axis=axis)

@@ -16,7 +16,7 @@ from .rule import INT8, Quantized
 F32 = NDArray[np.float32]
 
 
-@INT8.of((fully_connected, "s8"), (fully_connected, "u8"))
+@INT8.of((fully_connected, "s8"), (fully_connected, "u8"), (fully_connected, "s8-nnacl"))
 def fully_connected_int8(
     x: Quantized,
     w: Quantized,
@@ -29,8 +29,8 @@ def fully_connected_int8(
 ) -> Array:
     """Sum (qx - zx)(qw - zw) and the bias in int32 and multiply by the float64 scale, rounded once.
 
-    LiteRT's reference kernels take no fixed-point multiplier here (fully_connected.h). Weights with scales
-    by row have zw = 0.
+    LiteRT's reference kernels take no fixed-point multiplier here (fully_connected.h); nnacl does, rounding twice
+    (matmul_int8.c). Weights with scales by row have zw = 0.
     """
     sums = fully_connected_sums(centered(x), centered(w), keep_dims)
     return requantize_output(

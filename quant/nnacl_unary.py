@@ -14,14 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir import Array, Op, RunError, TensorType
+from ..ir import Array, Op, RunError, TensorType, UnsupportedError
+from ..refimpl.activation import relu, relu6
+from ..refimpl.cast import quantize
 from ..refimpl.logic import logical_not
 from ..refimpl.unary import abs as abs_op
 from ..refimpl.unary import ceil, cos, floor, log, rsqrt, sin, sqrt, square
 from ..refimpl.unary import round as round_op
-from .activation import centred, output_of, saturated
-from .fixedpoint import INT32_MAX, INT32_MIN, quantize_multiplier, round_half_away
-from .fixedpoint import scale_rounding_twice as twice
+from .activation import activation_range, centred, output_of, saturated
+from .fixedpoint import (
+    INT32_MAX,
+    INT32_MIN,
+    quantize_multiplier,
+    round_half_away,
+    rounding_divide_by_pot,
+    saturating_rounding_doubling_high_mul,
+    scale_rounding_twice,
+)
 from .rule import INT8, Quantized
 
 F32 = NDArray[np.float32]
@@ -102,5 +111,44 @@ def rsqrt_nnacl(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "nn
 def square_nnacl(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "nnacl") -> Array:
     """Rescale the square of the steps by float32(sx sx / sy), rounding twice."""
     y = output_of(out[0])
-    scaled = twice(centred(x) ** 2, *quantize_multiplier(x.scale * x.scale / y.scale))
+    scaled = scale_rounding_twice(
+        centred(x) ** 2, *quantize_multiplier(x.scale * x.scale / y.scale)
+    )
     return saturated(scaled.astype(np.int64) + y.zero_point, out[0])
+
+
+def _relu_nnacl(activation: str) -> Callable[..., Array]:
+    def rule(x: Quantized, *, out: tuple[TensorType, ...], **_: Any) -> Array:
+        """Rescale what is positive by float64(sx / sy): the high product is rounded, then shifted (relux_int8.c).
+
+        A shift to the left comes after the rounding, where TFLite's comes before.
+        """
+        y, steps = output_of(out[0]), np.maximum(centred(x), 0)
+        multiplier, shift = quantize_multiplier(np.float64(x.scale) / np.float64(y.scale))
+        high = saturating_rounding_doubling_high_mul(steps, multiplier).astype(np.int64)
+        scaled = rounding_divide_by_pot(high << max(int(shift), 0), max(-int(shift), 0))
+        _, most = activation_range(out[0], activation, "nnacl")
+        low = int(np.iinfo(out[0].dtype).min)
+        return saturated(scaled.astype(np.int64) + y.zero_point, out[0], (low, most))
+
+    return rule
+
+
+for _op, _activation in ((relu, "relu"), (relu6, "relu6")):
+    INT8.of((_op, KEY))(_relu_nnacl(_activation))
+
+
+@INT8.of((quantize, "f32-nnacl"))
+def quantize_nnacl(
+    x: Quantized, *, out: tuple[TensorType, ...], to: str, dialect: str = "nnacl"
+) -> Array:
+    """Multiply by the float32 inverse of the scale, add the zero point in float32, round half away from zero, clamp.
+
+    NaN becomes the stored 0 (quant_dtype_cast_int8.c; C leaves that open). There is one scale for all.
+    """
+    y = output_of(out[0])
+    if out[0].quant is not None and out[0].quant.per_channel:
+        raise UnsupportedError("quantize: nnacl has one scale for a tensor")
+    with np.errstate(all="ignore"):
+        steps = x.value * (np.float32(1) / y.scale) + np.float32(y.zero_point)
+        return saturated(np.nan_to_num(round_half_away(steps), nan=0.0), out[0])

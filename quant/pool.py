@@ -11,7 +11,7 @@ from .activation import activation_range
 from .rule import INT8, Quantized
 
 
-@INT8.of((avg_pool2d, "s8"), (avg_pool2d, "u8"))
+@INT8.of((avg_pool2d, "s8"), (avg_pool2d, "u8"), (avg_pool2d, "s8-nnacl"))
 def avg_pool2d_int8(
     x: Quantized,
     *,
@@ -22,14 +22,20 @@ def avg_pool2d_int8(
     pad: Pad,
     activation: str,
 ) -> Array:
-    """Divide the sum of the stored integers by their number, rounded half away from zero (pooling.h)."""
+    """Divide the sum of the stored integers by their number, rounded half away from zero (pooling.h).
+
+    nnacl adds 128 to each of them before, so that halves go up (pooling_int8.c, AvgPoolingOptInt8).
+    """
     sums, count = window_sums(x.value.astype(np.int64), kernel, stride, pad)
-    magnitude = (np.abs(sums) + count // 2) // count
-    y = np.clip(np.sign(sums) * magnitude, *activation_range(out[0], activation, dialect))
+    if dialect == "nnacl":
+        mean = (sums + 128 * count + count // 2) // count - 128
+    else:
+        mean = np.sign(sums) * ((np.abs(sums) + count // 2) // count)
+    y = np.clip(mean, *activation_range(out[0], activation, dialect))
     return y.astype(out[0].dtype)
 
 
-@INT8.of((max_pool2d, "s8"), (max_pool2d, "u8"))
+@INT8.of((max_pool2d, "s8"), (max_pool2d, "u8"), (max_pool2d, "s8-nnacl"))
 def max_pool2d_int8(
     x: Quantized,
     *,

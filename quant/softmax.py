@@ -115,7 +115,7 @@ def require_output(x: TensorType, y: TensorType) -> None:
         raise UnsupportedError(f"softmax from {x.format} to {y.format}")
 
 
-@INT8.of((softmax, "s8"), (softmax, "u8"))
+@INT8.of((softmax, "s8"), (softmax, "u8"), (softmax, "s8-nnacl"))
 def softmax_int8(
     x: Quantized,
     *,

@@ -12,7 +12,7 @@ from ..refimpl.window import pad
 from .rule import INT8, Quantized
 
 
-@INT8.of((pad, "s8"), (pad, "u8"), (pad, "s16"))
+@INT8.of((pad, "s8"), (pad, "u8"), (pad, "s16"), (pad, "s8-nnacl"))
 def pad_int8(
     x: Quantized,
     paddings: Quantized,
@@ -26,7 +26,7 @@ def pad_int8(
     return pad(x.value, paddings.value, zero if value is None else value.value)
 
 
-@INT8.of(*((space_to_batch_nd, fmt) for fmt in ("s8", "u8", "s16")))
+@INT8.of(*((space_to_batch_nd, fmt) for fmt in ("s8", "u8", "s16", "s8-nnacl")))
 def space_to_batch_nd_int8(
     x: Quantized,
     block: Quantized,

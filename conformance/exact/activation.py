@@ -41,14 +41,24 @@ def activated(v: Any, activation: str) -> Any:
     return type(v)(low) if v < low else type(v)(high) if v > high else v
 
 
-def activated_int(value: int, activation: str, out: Outputs) -> int:
-    """Clamp a stored integer to the quantized bounds of the activation, and to its type."""
+def activated_int(value: int, activation: str, out: Outputs, dialect: str = "tflite") -> int:
+    """Clamp a stored integer to the quantized bounds of the activation, and to its type.
+
+    In nnacl the zero point is added before the bound is rounded.
+    """
     scale, zero_point, form = output_scale(out)
     low, high = BOUNDS[activation]
+
+    def stored(bound: float) -> int:
+        steps = f32(bound / scale)
+        if dialect == "nnacl":
+            return clamped(half_away(f32(steps + zero_point)), form)
+        return clamped(zero_point + half_away(steps), form)
+
     if low > -math.inf:
-        value = max(value, zero_point + half_away(f32(low / scale)))
+        value = max(value, stored(low))
     if high < math.inf:
-        value = min(value, zero_point + half_away(f32(high / scale)))
+        value = min(value, stored(high))
     return clamped(value, form)
 
 
@@ -133,7 +143,7 @@ def _sigmoid(v: float) -> Any:
 EXACT.of(logistic)(lambda x: each(_sigmoid, x))
 
 
-@EXACT_INT8.of((logistic, "s8"), (logistic, "u8"))
+@EXACT_INT8.of((logistic, "s8"), (logistic, "u8"), (logistic, "s8-nnacl"))
 def logistic_exact_int(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
     """By table; the power, the sum and the quotient are float32 each."""
 
@@ -153,7 +163,7 @@ def _tanh(v: float) -> Any:
 EXACT.of(tanh)(lambda x: each(_tanh, x))
 
 
-@EXACT_INT8.of((tanh, "s8"), (tanh, "u8"))
+@EXACT_INT8.of((tanh, "s8"), (tanh, "u8"), (tanh, "s8-nnacl"))
 def tanh_exact_int(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
     """By table."""
     return looked_up(_tanh, x, quant, out)

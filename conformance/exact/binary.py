@@ -150,30 +150,31 @@ def _sum_exact(sign: int) -> Callable[..., Cells]:
 
         def one(v: int, w: int) -> int:
             total = scaled((v - zx) << bits, sx / unit) + sign * scaled((w - zy) << bits, sy / unit)
-            return activated_int(
-                scaled(wrapped(total), unit / (2**bits * sz)) + zz, activation, out
-            )
+            steps = scaled(wrapped(total), unit / (2**bits * sz)) + zz
+            return activated_int(steps, activation, out, dialect)
 
         return paired(one, x, y)
 
     return exact
 
 
-for _form in ("s8", "u8", "s16"):
+for _form in ("s8", "u8", "s16", "s8-nnacl"):
     EXACT_INT8.of((add, _form))(_sum_exact(1))
     EXACT_INT8.of((sub, _form))(_sum_exact(-1))
 
 
-@EXACT_INT8.of((mul, "s8"), (mul, "u8"), (mul, "s16"))
+@EXACT_INT8.of((mul, "s8"), (mul, "u8"), (mul, "s16"), (mul, "s8-nnacl"))
 def mul_exact_int(
     x: Cells, y: Cells, *, activation: str, quant: Quants, out: Outputs, dialect: str
 ) -> Cells:
     """The product of the scales and its quotient are float32."""
     (sx, zx), (sy, zy), (sz, zz, _) = *map(tensor_scale, quant[:2]), output_scale(out)
     real = f32(f32(sx * sy) / sz)
-    return paired(
-        lambda v, w: activated_int(scaled((v - zx) * (w - zy), real) + zz, activation, out), x, y
-    )
+
+    def one(v: int, w: int) -> int:
+        return activated_int(scaled((v - zx) * (w - zy), real) + zz, activation, out, dialect)
+
+    return paired(one, x, y)
 
 
 @EXACT_INT8.of((squared_difference, "s8"))

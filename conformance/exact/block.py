@@ -29,7 +29,7 @@ def exact_space_to_batch_nd(x: Cells, block: Cells, paddings: Cells, *, zero: in
     return y
 
 
-@EXACT_INT8.of(*((space_to_batch_nd, fmt) for fmt in ("s8", "u8", "s16")))
+@EXACT_INT8.of(*((space_to_batch_nd, fmt) for fmt in ("s8", "u8", "s16", "s8-nnacl")))
 def exact_space_to_batch_nd_int8(
     x: Cells,
     block: Cells,

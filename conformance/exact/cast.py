@@ -115,7 +115,7 @@ def requantize_exact(x: Cells, *, to: str, quant: Quants, out: Outputs, dialect:
     return each(lambda q: clamped(wrapped(scaled(q - zx, sx / sy) + zy), to), x)
 
 
-@EXACT_INT8.of(*[(dequantize, form) for form in ("s8", "u8", "s16")])
+@EXACT_INT8.of(*[(dequantize, form) for form in ("s8", "u8", "s16", "s8-nnacl")])
 def dequantize_exact(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
     """The exact product."""
     assert quant[0] is not None

@@ -143,7 +143,9 @@ def weight_scale(quant: QuantParams | None, channel: int) -> float:
     return quant.scale[channel] if len(quant.scale) > 1 else quant.scale[0]
 
 
-def requantized(acc: Cells, quant: Quants, out: Outputs, activation: str, uint8: bool) -> Cells:
+def requantized(
+    acc: Cells, quant: Quants, out: Outputs, activation: str, dialect: str, uint8: bool
+) -> Cells:
     """Multiply by sx sw / sy in fixed point; for uint8 the product of scales is a float32."""
     sx, _ = tensor_scale(quant[0])
     sy, zero_point, _ = output_scale(out)
@@ -151,7 +153,7 @@ def requantized(acc: Cells, quant: Quants, out: Outputs, activation: str, uint8:
     for index in acc.indices():
         product = sx * weight_scale(quant[1], index[-1])
         whole = scaled(acc[index], (f32(product) if uint8 else product) / sy) + zero_point
-        y[index] = activated_int(whole, activation, out)
+        y[index] = activated_int(whole, activation, out, dialect)
     return y
 
 
@@ -190,7 +192,7 @@ def _quantized(geometry_of: Callable[..., Any], between: int, uint8: bool) -> Ca
         geometry = geometry_of(x, w, *others[:between], **rest)
         zero_points = (tensor_scale(quant[0])[1], tensor_scale(quant[1])[1])
         acc = accumulated(x, w, b, geometry, zero_points)
-        return requantized(acc, quant, out, activation, uint8)
+        return requantized(acc, quant, out, activation, dialect, uint8)
 
     return exact
 
@@ -289,7 +291,7 @@ for _op, _geometry, _between in (
     (depthwise_conv2d, _by_channel, 0),
     (conv2d_transpose, _transposed, 1),
 ):
-    EXACT_INT8.of((_op, "s8"))(_quantized(_geometry, _between, uint8=False))
+    EXACT_INT8.of((_op, "s8"), (_op, "s8-nnacl"))(_quantized(_geometry, _between, uint8=False))
     EXACT_INT8.of((_op, "u8"))(_quantized(_geometry, _between, uint8=True))
 EXACT_INT8.of((conv2d, "hybrid"))(_dense_hybrid)
 EXACT_INT8.of((depthwise_conv2d, "hybrid"))(_by_channel_hybrid)

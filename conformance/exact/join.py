@@ -10,6 +10,7 @@ from ...refimpl.join import concat, pack, split, split_v, unpack
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 from .binary32 import f32, half_away
+from .fixed import clamped
 
 
 @EXACT.of(concat)
@@ -26,7 +27,7 @@ def exact_concat(*xs: Cells, axis: int) -> Cells:
     return y
 
 
-@EXACT_INT8.of((concat, "u8"))
+@EXACT_INT8.of((concat, "u8"), (concat, "s8-nnacl"))
 def exact_concat_u8(
     *xs: Cells,
     quant: tuple[QuantParams | None, ...],
@@ -42,7 +43,7 @@ def exact_concat_u8(
             scale = f32(own.scale[0] * f32(1.0 / target.scale[0]))
             bias = f32(-own.zero_point[0] * scale)
             moved = [half_away(f32(f32(q * scale) + bias)) + target.zero_point[0] for q in values]
-            values = [min(max(q, 0), 255) for q in moved]
+            values = [clamped(q, out[0].format) for q in moved]
         parts.append(Cells(x.shape, values))
     return exact_concat(*parts, axis=axis)
 

@@ -24,7 +24,7 @@ from .fixed import output_scale, tensor_scale
 from .unary import Outputs, Quants
 
 
-def _rows(x: Cells, w: Cells) -> tuple[Cells, tuple[tuple[int, int], Any]]:
+def rows_of(x: Cells, w: Cells) -> tuple[Cells, tuple[tuple[int, int], Any]]:
     """Return `x` as rows, and the geometry of the product."""
     outputs, inputs = w.shape
     rows = Cells((len(x.values) // inputs, inputs), x.values)
@@ -36,7 +36,8 @@ def _rows(x: Cells, w: Cells) -> tuple[Cells, tuple[tuple[int, int], Any]]:
     return rows, ((rows.shape[0], outputs), products)
 
 
-def _shaped(y: Cells, x: Cells, keep_dims: bool) -> Cells:
+def shaped(y: Cells, x: Cells, keep_dims: bool) -> Cells:
+    """Give rows the shape of the output."""
     return Cells((*x.shape[:-1], y.shape[1]), y.values) if keep_dims else y
 
 
@@ -45,8 +46,8 @@ def fully_connected_exact(
     x: Cells, w: Cells, b: Cells | None = None, *, activation: str, keep_dims: bool
 ) -> Cells:
     """Add the products of each row."""
-    rows, geometry = _rows(x, w)
-    return _shaped(float_sums(rows, w, b, geometry, activation), x, keep_dims)
+    rows, geometry = rows_of(x, w)
+    return shaped(float_sums(rows, w, b, geometry, activation), x, keep_dims)
 
 
 @EXACT_INT8.of((fully_connected, "s8"), (fully_connected, "u8"))
@@ -62,7 +63,7 @@ def fully_connected_int8(
     keep_dims: bool,
 ) -> Cells:
     """Multiply the accumulator by sx sw / sy in float64; round once, ties away from zero."""
-    rows, geometry = _rows(x, w)
+    rows, geometry = rows_of(x, w)
     sx, zx = tensor_scale(quant[0])
     sy, zero_point, _ = output_scale(out)
     acc = accumulated(rows, w, b, geometry, (zx, tensor_scale(quant[1])[1]))
@@ -72,7 +73,7 @@ def fully_connected_int8(
         # a product of float64 numbers, rounded once
         product = float(Fraction(acc[index]) * Fraction(real))
         y[index] = activated_int(half_away(product) + zero_point, activation, out)
-    return _shaped(y, x, keep_dims)
+    return shaped(y, x, keep_dims)
 
 
 @EXACT_INT8.of((fully_connected, "hybrid"))
@@ -88,14 +89,14 @@ def fully_connected_hybrid(
     keep_dims: bool,
 ) -> Cells:
     """Quantize each row symmetrically, and multiply by the float32 product of the scales."""
-    rows, geometry = _rows(x, w)
+    rows, geometry = rows_of(x, w)
     q, scales = quantized_images(rows, symmetric)
 
     def factor(acc: float, index: tuple[int, ...]) -> float:
         return f32(acc * f32(weight_scale(quant[1], index[1]) * scales[index[0]]))
 
     acc = accumulated(q, w, None, geometry, (0, 0))
-    return _shaped(hybrid_output(acc, factor, b, activation), x, keep_dims)
+    return shaped(hybrid_output(acc, factor, b, activation), x, keep_dims)
 
 
 @EXACT.of(matmul)

@@ -9,10 +9,10 @@ from ...ir import QuantParams
 from ...refimpl.channel import batch_norm, scale
 from ..cells import Cells
 from ..tables import EXACT_INT8
+from .activation import activated_int
 from .binary32 import f32, half_away
 from .fixed import clamped, output_scale, scaled, tensor_scale
 from .nnacl_unary import KEY
-from .quotient import bounded
 from .unary import Outputs, Quants
 
 
@@ -80,5 +80,5 @@ def scale_exact(
         if offset is not None:
             so, o = _number(quant[2], offset[own])
             steps += scaled(o, so / sy)
-        y.append(bounded(steps + zy, activation, out, after=True))
+        y.append(activated_int(steps + zy, activation, out, dialect))
     return Cells(x.shape, y)

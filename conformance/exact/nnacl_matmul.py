@@ -1,11 +1,13 @@
-"""Second oracle of nnacl's product of int8 matrices."""
+"""Second oracles of nnacl's products of int8 matrices."""
 
 from __future__ import annotations
 
-from ...refimpl.matmul import matmul
+from ...refimpl.matmul import fully_connected, matmul
 from ..cells import Cells
 from ..tables import EXACT_INT8
+from .conv import accumulated, requantized
 from .fixed import clamped, output_scale, scaled, tensor_scale, wrapped
+from .matmul import rows_of, shaped
 from .nnacl_unary import KEY
 from .unary import Outputs, Quants
 
@@ -38,3 +40,22 @@ def matmul_exact(
             total += a * element(y, zy, at, *((n, k) if transpose_y else (k, n)))
         z[(*batch, m, n)] = clamped(scaled(wrapped(total), sx * sy / sz) + zz, form)
     return z
+
+
+@EXACT_INT8.of((fully_connected, KEY))
+def fully_connected_exact(
+    x: Cells,
+    w: Cells,
+    b: Cells | None = None,
+    *,
+    quant: Quants,
+    out: Outputs,
+    dialect: str,
+    activation: str,
+    keep_dims: bool,
+) -> Cells:
+    """The accumulators of a layer, with a multiplier for each output."""
+    rows, geometry = rows_of(x, w)
+    zero_points = tensor_scale(quant[0])[1], tensor_scale(quant[1])[1]
+    acc = accumulated(rows, w, b, geometry, zero_points)
+    return shaped(requantized(acc, quant, out, activation, dialect, uint8=False), x, keep_dims)

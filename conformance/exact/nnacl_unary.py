@@ -8,6 +8,8 @@ from typing import Any
 
 from mpmath import mp, mpf
 
+from ...refimpl.activation import relu, relu6
+from ...refimpl.cast import quantize
 from ...refimpl.logic import logical_not
 from ...refimpl.unary import abs as abs_op
 from ...refimpl.unary import ceil, cos, floor, log, rsqrt, sin, sqrt, square
@@ -15,7 +17,7 @@ from ...refimpl.unary import round as round_op
 from ..cells import Cells
 from ..tables import EXACT_INT8
 from .binary32 import f32, half_away
-from .fixed import clamped, output_scale, scaled, tensor_scale
+from .fixed import clamped, divided, multiplier, output_scale, scaled, tensor_scale
 from .unary import Outputs, Quants, each
 
 KEY = "s8-nnacl"
@@ -85,3 +87,40 @@ def square_exact(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cell
     (sx, zx), (sy, zy, form) = tensor_scale(quant[0]), output_scale(out)
     factor = f32(f32(sx * sx) / sy)
     return each(lambda q: clamped(scaled((q - zx) ** 2, factor) + zy, form), x)
+
+
+def _relu(most: float) -> Callable[..., Cells]:
+    def exact(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
+        """High product, shift to the left, shift to the right."""
+        (sx, zx), (sy, zy, form) = tensor_scale(quant[0]), output_scale(out)
+        mantissa, exponent = multiplier(sx / sy)
+        high = 10**6 if most == math.inf else half_away(f32(f32(most / sy) + zy))
+
+        def one(q: int) -> int:
+            product = (max(q - zx, 0) * mantissa + 2**30) >> 31
+            steps = divided(product << max(exponent, 0), max(-exponent, 0))
+            return clamped(min(steps + zy, high), form)
+
+        return each(one, x)
+
+    return exact
+
+
+EXACT_INT8.of((relu, KEY))(_relu(math.inf))
+EXACT_INT8.of((relu6, KEY))(_relu(6.0))
+
+
+@EXACT_INT8.of((quantize, "f32-nnacl"))
+def quantize_exact(x: Cells, *, to: str, quant: Quants, out: Outputs, dialect: str) -> Cells:
+    """A product with the inverse and a sum, both float32."""
+    sy, zy, form = output_scale(out)
+    inverse = f32(1 / sy)
+
+    def one(v: float) -> int:
+        if math.isnan(v):
+            return clamped(0, form)
+        far = math.copysign(10.0**9, v)
+        steps = far if abs(v) * inverse > 1e9 else f32(f32(v * inverse) + zy)
+        return clamped(half_away(steps), form)
+
+    return each(one, x)

@@ -52,7 +52,7 @@ def max_pool2d_exact(x: Cells, *, kernel: Pair, stride: Pair, pad: Pad, activati
     return y
 
 
-@EXACT_INT8.of((avg_pool2d, "s8"), (avg_pool2d, "u8"))
+@EXACT_INT8.of((avg_pool2d, "s8"), (avg_pool2d, "u8"), (avg_pool2d, "s8-nnacl"))
 def avg_pool2d_int8(
     x: Cells,
     *,
@@ -64,16 +64,19 @@ def avg_pool2d_int8(
     pad: Pad,
     activation: str,
 ) -> Cells:
-    """The mean of the stored integers, ties away from zero."""
+    """The mean of the stored integers, ties away from zero; in nnacl upwards."""
     y, windows = _windows(x, kernel, stride, pad)
     for index, window in windows:
         total, count = sum(window), len(window)
         mean = (2 * abs(total) + count) // (2 * count)
-        y[index] = activated_int(mean if total >= 0 else -mean, activation, out)
+        mean = mean if total >= 0 else -mean
+        if dialect == "nnacl":
+            mean = (2 * total + count) // (2 * count)
+        y[index] = activated_int(mean, activation, out, dialect)
     return y
 
 
-@EXACT_INT8.of((max_pool2d, "s8"), (max_pool2d, "u8"))
+@EXACT_INT8.of((max_pool2d, "s8"), (max_pool2d, "u8"), (max_pool2d, "s8-nnacl"))
 def max_pool2d_int8(
     x: Cells,
     *,
@@ -88,5 +91,5 @@ def max_pool2d_int8(
     """The largest stored integer."""
     y, windows = _windows(x, kernel, stride, pad)
     for index, window in windows:
-        y[index] = activated_int(max(window), activation, out)
+        y[index] = activated_int(max(window), activation, out, dialect)
     return y

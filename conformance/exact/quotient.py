@@ -13,7 +13,7 @@ from ...refimpl.binary import pow as pow_op
 from ...refimpl.logic import equal, greater, greater_equal, less, less_equal, not_equal
 from ..cells import Cells
 from ..tables import EXACT_INT8
-from .activation import BOUNDS
+from .activation import activated_int
 from .binary import paired
 from .binary32 import f32, half_away
 from .fixed import clamped, divided, multiplier, output_scale, tensor_scale
@@ -24,22 +24,6 @@ from .unary import DIGITS, Outputs, Quants
 
 def _high(a: int, b: int) -> int:
     return (a * b + 2**30) >> 31
-
-
-def bounded(value: int, activation: str, out: Outputs, after: bool) -> int:
-    """Clamp to the bounds of an activation; `after`: these are rounded after the zero point was added."""
-    scale, zero, form = output_scale(out)
-    low, high = BOUNDS[activation]
-
-    def stored(bound: float) -> int:
-        steps = f32(bound / scale)
-        return half_away(f32(steps + zero)) if after else half_away(steps) + zero
-
-    if low > -mp.inf:
-        value = max(value, clamped(stored(low), form))
-    if high < mp.inf:
-        value = min(value, clamped(stored(high), form))
-    return clamped(value, form)
 
 
 @EXACT_INT8.of((div, "u8"), (div, KEY))
@@ -57,7 +41,7 @@ def div_exact(
         inverse = inverse if b > 0 else -inverse
         value = _high(_high(a << room, inverse), mantissa)
         whole = divided(value, bits + 19 + room - exponent)
-        return bounded(whole + zz, activation, out, dialect == "nnacl")
+        return activated_int(whole + zz, activation, out, dialect)
 
     return paired(quotient, x, y)
 

@@ -23,15 +23,16 @@ def shifted(exact: Callable[..., Any]) -> Callable[..., Any]:
     """Return an int8 oracle as one for uint8: what is stored of a quantized tensor of zero points 0 to 255 is."""
 
     def on_uint8(*xs: Cells | None, quant: Quants, out: Outputs, **attributes: Any) -> Any:
-        given = [
-            Cells(x.shape, [v - 128 for v in x.values]) if x is not None and q else x
-            for x, q in zip(xs, (*quant, *[None] * (len(xs) - len(quant))), strict=True)
-        ]
+        given, quants = list[Cells | None](), list[QuantParams | None]()
+        for x, q in zip(xs, (*quant, *[None] * (len(xs) - len(quant))), strict=True):
+            byte = x is not None and x.format == "u8" and q is not None
+            given.append(Cells(x.shape, [v - 128 for v in x.values], "s8") if x and byte else x)
+            quants.append(_less(q) if q and byte else q)
         types = tuple(
             TensorType(t.shape, FORMATS["s8"], _less(t.quant)) if _unsigned(t) and t.quant else t
             for t in out
         )
-        result = exact(*given, quant=tuple(q and _less(q) for q in quant), out=types, **attributes)
+        result = exact(*given, quant=tuple(quants), out=types, **attributes)
         results = result if isinstance(result, tuple) else (result,)
         back = tuple(
             Cells(r.shape, [v + 128 for v in r.values]) if _unsigned(t) else r

@@ -121,7 +121,7 @@ def _saturated(value: int) -> int:
     return clamped(value, "s32")
 
 
-@EXACT_INT8.of((softmax, "s8"), (softmax, "u8"))
+@EXACT_INT8.of((softmax, "s8"), (softmax, "u8"), (softmax, "s8-nnacl"))
 def softmax_int8(x: Cells, *, quant: Quants, out: Outputs, dialect: str, beta: float) -> Cells:
     """Powers of scaled differences times the reciprocal of their sum."""
     scale, _ = tensor_scale(quant[0])

@@ -81,7 +81,7 @@ def exact_pad(x: Cells, paddings: Cells, value: Cells | None = None) -> Cells:
     return y
 
 
-@EXACT_INT8.of((pad, "s8"), (pad, "u8"), (pad, "s16"))
+@EXACT_INT8.of((pad, "s8"), (pad, "u8"), (pad, "s16"), (pad, "s8-nnacl"))
 def exact_pad_int8(
     x: Cells,
     paddings: Cells,
