@@ -95,10 +95,15 @@ def lower_conv(site: Site) -> list[Step]:
     return _steps(site, b, geometry(counts, stride, (1,) * len(size), size), shifts)
 
 
-@lowers((conv_transpose, "f32"))
-def lower_conv_transpose(site: Site) -> list[Step]:
-    """Place j of y meets the element (j + before - k e) / s, where s divides that."""
+def transposed_windows(site: Site) -> tuple[Array, Array]:
+    """Return the tables of `meet`: place j of y meets the element (j + before - k e) / s, where s divides that."""
     size, kernel, counts, stride, dilation, before = _window(site)
     shifts = _all_places(kernel, tuple(-d for d in dilation), before)
+    return geometry(counts, (1,) * len(size), stride, size), shifts
+
+
+@lowers((conv_transpose, "f32"))
+def lower_conv_transpose(site: Site) -> list[Step]:
+    """Windows over what is spread by the stride."""
     b = site.inputs[3] if len(site.inputs) > 3 else None
-    return _steps(site, b, geometry(counts, (1,) * len(size), stride, size), shifts)
+    return _steps(site, b, *transposed_windows(site))

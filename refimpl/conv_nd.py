@@ -46,7 +46,8 @@ def _require_filters(x: TensorType, w: TensorType, b: TensorType | None) -> None
     require("C4", whole, f"channels of x {x.shape} and w {w.shape} make no whole groups")
     fits = b is None or b.shape == w.shape[:1]
     require("C5", fits, f"bias {b and b.shape} is not ({w.shape[0]},)")
-    same = w.dtype == x.dtype and (b is None or b.dtype == x.dtype)
+    bias = "s32" if x.format in ("s8", "u8") else x.format
+    same = w.dtype == x.dtype and (b is None or b.format == bias)
     require("C5", same, f"x is {x.format}, w {w.format}, bias {b and b.format}")
 
 
@@ -167,8 +168,8 @@ def conv_transpose(
     Attributes: `stride` s and `dilation` e, one an axis (none: 1); `pad` what is cut off, (before, after) axis by axis
     (none: 0); what is cut off behind follows from `shape`.
     Constraints: (C1), (C2) as in `conv`. (C3) `shape` has one number an axis of `x`, which is positive in space.
-    (C4) D divides C, and C / D divides O. (C5) `b` has O elements; all are of the type of `x`. (C6) y has N images
-    and O channels.
+    (C4) D divides C, and C / D divides O. (C5) `b` has O elements; all are of the type of `x`, but `b` is s32 where
+    that is bytes. (C6) y has N images and O channels.
 
     >>> x, w = np.float32([[[1], [2]]]), np.float32([[[1], [10], [100]]])
     >>> conv_transpose(x, w, np.int32([1, 6, 1]), stride=(2,)).ravel().tolist()
