@@ -14,9 +14,8 @@ from ...refimpl.binary import div
 from ...refimpl.binary import pow as pow_op
 from ..case import Case
 from ..tables import CASES
-from .conv import ACTIVATIONS
 from .draw import broadcast_shapes, ints, quant_params, scales, seeds
-from .fit import fitted
+from .fit import activated, fitted
 from .logic import quantized_comparison_cases
 
 S8 = FORMATS["s8"]
@@ -36,15 +35,16 @@ def div_cases(draw: st.DrawFn, fmt: str, dialect: str) -> Case:
     scale = float(np.float32(ratio * 2.0 ** -draw(st.floats(7.0, 12.0, width=32))))
     out = QuantParams((scale,), draw(quant_params(fmt)).zero_point)
     x, y = draw(ints(fmt, first)), _other_than(y_quant.zero_point[0], draw(ints(fmt, second)))
-    return Case(
+    case = Case(
         div,
         (x, y),
-        {"activation": draw(st.sampled_from(ACTIVATIONS))},
+        {},
         quant=(x_quant, y_quant),
         out_dtype=(FORMATS[fmt],),
         out_quant=(out,),
         dialect=dialect,
     )
+    return draw(activated(case))
 
 
 @st.composite
