@@ -127,7 +127,7 @@ def _relu_nnacl(activation: str) -> Callable[..., Array]:
         multiplier, shift = quantize_multiplier(np.float64(x.scale) / np.float64(y.scale))
         high = saturating_rounding_doubling_high_mul(steps, multiplier).astype(np.int64)
         scaled = rounding_divide_by_pot(high << max(int(shift), 0), max(-int(shift), 0))
-        _, most = activation_range(out[0], activation, "nnacl")
+        most = activation_range(out[0], activation, "nnacl")[1]
         low = int(np.iinfo(out[0].dtype).min)
         return saturated(scaled.astype(np.int64) + y.zero_point, out[0], (low, most))
 
