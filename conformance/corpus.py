@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -69,21 +69,19 @@ def find() -> Path | None:
     return next(iter(sorted(place.glob(WHEEL))), None) if place.is_dir() else None
 
 
-def cases(wheel: Path) -> Iterator[CorpusCase]:
-    """Yield the cases in the order of their names."""
+def cases(wheel: Path, wanted: Callable[[str], bool] = lambda name: True) -> Iterator[CorpusCase]:
+    """Yield the cases whose names are `wanted`, in the order of their names."""
     import onnx.onnx_ml_pb2 as schema
 
     with zipfile.ZipFile(wheel) as archive:
-        names = sorted(n for n in archive.namelist() if n.startswith(ROOT))
         folders: dict[str, list[str]] = {}
-        for n in names:
+        for n in sorted(n for n in archive.namelist() if n.startswith(ROOT)):
             folders.setdefault(n[len(ROOT) :].split("/")[0], []).append(n)
         for name, files in folders.items():
-            if f"{ROOT}{name}/model.onnx" not in files:
-                continue
-            data = archive.read(f"{ROOT}{name}/model.onnx")
-            model = schema.ModelProto.FromString(data)
-            yield _case(name, data, model, archive, files)
+            if f"{ROOT}{name}/model.onnx" in files and wanted(name):
+                data = archive.read(f"{ROOT}{name}/model.onnx")
+                model = schema.ModelProto.FromString(data)
+                yield _case(name, data, model, archive, files)
 
 
 def _case(
