@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ir import Op
 from ..quant.rule import Quantized
+from ..refimpl.binary import INTEGERS
 from ..refimpl.logic import (
     equal,
     greater,
@@ -21,7 +22,7 @@ from ..refimpl.logic import (
     select,
 )
 from .broadcast import layout_operand, pairwise
-from .kernel import BOOL, I64, OK, S64, Kernel, T, inlined, kernel, kernel_family, share
+from .kernel import BOOL, I64, OK, S64, T, inlined, kernel, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
 from .requant import factor, scale_twice
 from .shape import any_format
@@ -59,7 +60,7 @@ def related_reals(a, b, p):  # type: ignore[no-untyped-def]
     return holds(v, w, p[0])
 
 
-@kernel_family("f32", "s32", "s64", "bool")
+@kernel_family("f32", "f64", *INTEGERS, "bool")
 def compare(x: T, y: T, z: BOOL, layout: S64, p: I64, tid: I64, threads: I64) -> I64:
     """Compare plain numbers or truth values."""
     related(x, y, z, layout, p, tid, threads)
@@ -115,10 +116,7 @@ def bool_not(x: BOOL, y: BOOL, count: I64, tid: I64, threads: I64) -> I64:
     return OK
 
 
-KERNELS: dict[str, Kernel] = {**compare, **compare_stored}
-
-
-@lowers(*[(op, form) for op in RELATIONS for form in KERNELS if form != "bool"])
+@lowers(*[(op, form) for op in RELATIONS for form in compare if form != "bool"])
 @lowers((equal, "bool"), (not_equal, "bool"))
 def lower_comparison(site: Site) -> list[Step]:
     """Lower to one loop; quantized operands bring their zero points and multipliers."""
@@ -126,13 +124,14 @@ def lower_comparison(site: Site) -> list[Step]:
     assert x is not None and y is not None
     relation, layout = RELATIONS[site.node.op], layout_operand(site)
     form = x.type.format
-    if form not in compare_stored:
-        return [Step(KERNELS[form], (x, y, z, layout, relation))]
+    if x.type.quant is None or form not in compare_stored:
+        return [Step(compare[form], (x, y, z, layout, relation))]
     parameters = [relation]
     for place in (x, y):
         own = Quantized(np.empty(0), place.type.quant)
         parameters += [own.zero_point, *factor(np.float64(own.scale))]
-    return [Step(KERNELS[form], (x, y, z, layout, site.constant(np.array(parameters, np.int64))))]
+    p = site.constant(np.array(parameters, np.int64))
+    return [Step(compare_stored[form], (x, y, z, layout, p))]
 
 
 @lowers((logical_and, "bool"), (logical_or, "bool"))

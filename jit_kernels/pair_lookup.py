@@ -16,9 +16,10 @@ from ..quant.rule import INT8, Quantized, number_format
 from ..refimpl.binary import div
 from ..refimpl.binary import pow as pow_op
 from .broadcast import layout_operand, pairwise
+from .integer import lower_div, unquantized
 from .kernel import I64, OK, OUT_OF_DOMAIN, S64, U8, kernel, share
 from .lookup import every, within
-from .lowering import Operand, Site, Step, lowers
+from .lowering import CPU, Lowering, Operand, Site, Step, lowers
 
 
 @pairwise
@@ -104,7 +105,7 @@ OPERATORS: tuple[Op[..., Any], ...] = (div, pow_op, *COMPARISONS)
 KEYS = [(op, f"{t}-nnacl") for op in OPERATORS for t in ("s8", "u8")]
 
 
-@lowers((div, "u8"), *KEYS)
+@lowers(*KEYS)
 def lower_by_pairs(site: Site) -> list[Step]:
     """Look up every pair, once all are known to have a result."""
     (x, y), (z,) = site.inputs, site.outputs
@@ -114,3 +115,6 @@ def lower_by_pairs(site: Site) -> list[Step]:
         *_checks(site, legal, layout),
         Step(look_up_pairs, (x, y, z, layout, site.constant(table))),
     ]
+
+
+CPU.of((div, "u8"))((Lowering(lower_div, unquantized), Lowering(lower_by_pairs)))

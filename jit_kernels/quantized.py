@@ -14,6 +14,7 @@ from ..quant.rule import Quantized
 from ..refimpl.activation import prelu
 from ..refimpl.binary import add, mul, squared_difference, sub
 from .broadcast import layout_of, layout_operand, pairwise
+from .integer import PLAIN
 from .kernel import I64, OK, S8, S64, Kernel, KernelFamily, T, inlined, kernel, kernel_family
 from .linear import lower_linear, takes_linear
 from .lowering import CPU, Lowering, Operand, Site, Step, lowers
@@ -156,12 +157,13 @@ def lower_sum(site: Site) -> list[Step]:
 
 CPU.of(*[(op, form) for op in (add, sub) for form in ("s8", "u8", "s8-nnacl")])(
     (
+        PLAIN,
         Lowering(lower_linear, takes_linear),
         Lowering(lower_sum_of_bytes, long_rows),
         Lowering(lower_sum),
     )
 )
-CPU.of((add, "s16"), (sub, "s16"))((Lowering(lower_sum),))
+CPU.of((add, "s16"), (sub, "s16"))((PLAIN, Lowering(lower_sum)))
 
 
 def lower_quantized(site: Site) -> list[Step]:
@@ -179,5 +181,6 @@ def lower_quantized(site: Site) -> list[Step]:
 
 
 _BYTES = [(mul, form) for form in ("s8", "u8", "s8-nnacl")]
-CPU.of(*_BYTES)((Lowering(lower_product_of_bytes, long_rows), Lowering(lower_quantized)))
-lowers(*[key for key in KERNELS if key[0] in SCALES and key not in _BYTES])(lower_quantized)
+CPU.of(*_BYTES)((PLAIN, Lowering(lower_product_of_bytes, long_rows), Lowering(lower_quantized)))
+CPU.of((mul, "s16"))((PLAIN, Lowering(lower_quantized)))
+lowers(*[key for key in KERNELS if key[0] in SCALES and key[0] is not mul])(lower_quantized)

@@ -15,7 +15,20 @@ from typing import Any, Final
 import numpy as np
 
 from ..ir import Array, Graph, Node, Op, TensorType
-from ..refimpl import activation, binary, cast, join, logic, reduce, shape, unary, window
+from ..refimpl import (
+    activation,
+    binary,
+    bitwise,
+    cast,
+    gate,
+    join,
+    logic,
+    reduce,
+    shape,
+    trigonometry,
+    unary,
+    window,
+)
 from ..refimpl.gather import gather
 from ..refimpl.matmul import fully_connected
 from ..refimpl.recurrent import lstm
@@ -327,8 +340,15 @@ ELEMENTWISE: Final[tuple[Op[..., Any], ...]] = (
     *(activation.prelu, activation.logistic, activation.tanh, activation.hard_swish),
     *(activation.elu, activation.gelu, cast.cast),
     *(unary.abs, unary.ceil, unary.cos, unary.erf, unary.exp, unary.floor, unary.log, unary.round),
-    *(unary.rsqrt, unary.sin, unary.sqrt, unary.square, unary.neg),
+    *(unary.rsqrt, unary.sign, unary.sin, unary.sqrt, unary.square, unary.neg),
+    *(gate.softplus, gate.softsign, gate.selu, gate.celu, gate.mish, gate.swish),
+    *(gate.thresholded_relu, gate.shrink, gate.hard_sigmoid),
+    *(trigonometry.acos, trigonometry.acosh, trigonometry.asin, trigonometry.asinh),
+    *(trigonometry.atan, trigonometry.atanh, trigonometry.cosh, trigonometry.sinh),
+    trigonometry.tan,
     *(binary.add, binary.sub, binary.mul, binary.div, binary.floor_div, binary.floor_mod),
+    *(binary.fmod, bitwise.bitwise_and, bitwise.bitwise_or, bitwise.bitwise_xor),
+    *(bitwise.bitwise_not, bitwise.bit_shift),
     *(binary.maximum, binary.minimum, binary.pow, binary.squared_difference, binary.add_n),
     *(logic.equal, logic.not_equal, logic.greater, logic.greater_equal, logic.less),
     *(logic.less_equal, logic.logical_and, logic.logical_or, logic.logical_not, logic.select),

@@ -35,7 +35,7 @@ def activate(y: Array, activation: str) -> Array:
     [0.0, 3.0, 6.0]
     """
     low, high = ACTIVATIONS[activation]
-    if low > -np.inf:
+    if low > -np.inf and y.dtype.kind != "u":
         y = np.where(y < low, y.dtype.type(low), y)
     if high < np.inf:
         y = np.where(y > high, y.dtype.type(high), y)

@@ -12,6 +12,8 @@ from ..ir import Array, RunError, TensorType, op, require
 from .activation import activate, require_activation
 
 MAX_AXES = 6
+INTEGERS = ("s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64")
+REALS = ("f32", "f64", *INTEGERS)
 
 
 def broadcast_type(x: TensorType, y: TensorType, *, activation: str = "none") -> TensorType:
@@ -32,7 +34,7 @@ def _require_nonzero(y: Array, name: str) -> None:
         raise RunError(f"{name}: the divisor is zero at {where}")
 
 
-@op(infer=broadcast_type, dtypes=("f32", "s32", "s64"))
+@op(infer=broadcast_type, dtypes=REALS)
 def add(x: Array, y: Array, *, activation: str = "none") -> Array:
     """Return x + y.
 
@@ -48,7 +50,7 @@ def add(x: Array, y: Array, *, activation: str = "none") -> Array:
         return activate(np.asarray(np.add(x, y)), activation)
 
 
-@op(infer=broadcast_type, dtypes=("f32", "s32", "s64"))
+@op(infer=broadcast_type, dtypes=REALS)
 def sub(x: Array, y: Array, *, activation: str = "none") -> Array:
     """Return x - y.
 
@@ -63,7 +65,7 @@ def sub(x: Array, y: Array, *, activation: str = "none") -> Array:
         return activate(np.asarray(np.subtract(x, y)), activation)
 
 
-@op(infer=broadcast_type, dtypes=("f32", "s32", "s64"))
+@op(infer=broadcast_type, dtypes=REALS)
 def mul(x: Array, y: Array, *, activation: str = "none") -> Array:
     """Return x times y.
 
@@ -81,11 +83,12 @@ def mul(x: Array, y: Array, *, activation: str = "none") -> Array:
         return activate(product, activation).astype(x.dtype)
 
 
-@op(infer=broadcast_type, dtypes=("f32", "s32"))
+@op(infer=broadcast_type, dtypes=REALS)
 def div(x: Array, y: Array, *, activation: str = "none") -> Array:
     """Return x / y; integers are cut towards zero.
 
-    Inputs: `x`, `y` that broadcast together. An integer divisor of zero is a `RunError`.
+    Inputs: `x`, `y` that broadcast together. An integer divisor of zero is a `RunError`: ONNX says nothing of it, and
+    onnxruntime's process traps. The least integer by -1 wraps to itself.
     Attributes: `activation` that is applied to the quotient.
     Constraints: (C1) to (C4) of `add`.
 
@@ -97,9 +100,10 @@ def div(x: Array, y: Array, *, activation: str = "none") -> Array:
             single = np.float32 if x.dtype == np.float16 else x.dtype  # its sign, as in `mul`
             return activate(np.asarray(np.divide(x, y, dtype=single)), activation).astype(x.dtype)
     _require_nonzero(y, "div")
-    wide = np.asarray(x, np.int64), np.asarray(y, np.int64)
-    quotient = np.abs(wide[0]) // np.abs(wide[1]) * np.sign(wide[0]) * np.sign(wide[1])
-    return activate(np.asarray(quotient).astype(x.dtype), activation)
+    with np.errstate(over="ignore"):
+        down = np.floor_divide(x, y)
+        cut = (np.multiply(down, y) != x) & ((x < 0) != (y < 0))
+        return activate(np.asarray(down + cut.astype(x.dtype)), activation)
 
 
 @op(infer=broadcast_type, dtypes=("f32", "s8", "s16", "s32"))
@@ -120,7 +124,7 @@ def floor_div(x: Array, y: Array) -> Array:
         return np.asarray(np.asarray(x, np.int64) // y).astype(x.dtype)
 
 
-@op(infer=broadcast_type, dtypes=("f32", "s8", "s16", "s32", "s64"))
+@op(infer=broadcast_type, dtypes=("f32", *INTEGERS))
 def floor_mod(x: Array, y: Array) -> Array:
     """Return x - y floor(x / y), which has the sign of `y`.
 
@@ -139,7 +143,23 @@ def floor_mod(x: Array, y: Array) -> Array:
         return np.where(wrong, remainder + y, remainder)
 
 
-@op(infer=broadcast_type, dtypes=("f32", "s8", "u8", "s16", "s32", "s64"))
+@op(infer=broadcast_type, dtypes=("f32", "f64", "s8", "s16", "s32", "s64"))
+def fmod(x: Array, y: Array) -> Array:
+    """Return the exact remainder of the division that is cut towards zero: it has the sign of `x`, as C's fmod.
+
+    Inputs: `x`, `y` that broadcast together. An integer divisor of zero is a `RunError`; of floats it gives NaN.
+    Constraints: (C1) to (C3) of `add`.
+
+    >>> fmod(np.array([7, -7], "i4"), np.array([3], "i4")).tolist()
+    [1, -1]
+    """
+    if x.dtype.kind != "f":
+        _require_nonzero(y, "fmod")
+    with np.errstate(all="ignore"):
+        return np.asarray(np.fmod(x, y))
+
+
+@op(infer=broadcast_type, dtypes=REALS)
 def maximum(x: Array, y: Array) -> Array:
     """Return the larger one: x where x > y, else y.
 
@@ -152,7 +172,7 @@ def maximum(x: Array, y: Array) -> Array:
     return np.where(x > y, x, y)
 
 
-@op(infer=broadcast_type, dtypes=("f32", "s8", "u8", "s16", "s32", "s64"))
+@op(infer=broadcast_type, dtypes=REALS)
 def minimum(x: Array, y: Array) -> Array:
     """Return the smaller one: x where x < y, else y.
 
@@ -165,7 +185,7 @@ def minimum(x: Array, y: Array) -> Array:
     return np.where(x < y, x, y)
 
 
-@op(infer=broadcast_type, dtypes=("f32", "s32"))
+@op(infer=broadcast_type, dtypes=("f32", "f64", "s32", "s64"))
 def pow(x: Array, y: Array) -> Array:
     """Return x to the power of y, as C's pow.
 

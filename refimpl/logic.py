@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir import ANY, Array, TensorType, op, require
-from .binary import MAX_AXES, broadcast_type
+from .binary import MAX_AXES, REALS, broadcast_type
 from .unary import same_type
 
 Bool = NDArray[np.bool_]
@@ -27,7 +27,7 @@ def _infer_logical_not(x: TensorType) -> TensorType:
     return same_type(x)
 
 
-@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64", "bool"))
+@op(infer=_infer_comparison, dtypes=(*REALS, "bool"))
 def equal(x: Array, y: Array) -> Bool:
     """Tell where x = y. NaN equals nothing.
 
@@ -41,7 +41,7 @@ def equal(x: Array, y: Array) -> Bool:
     return np.asarray(np.equal(x, y))
 
 
-@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64", "bool"))
+@op(infer=_infer_comparison, dtypes=(*REALS, "bool"))
 def not_equal(x: Array, y: Array) -> Bool:
     """Tell where x differs from y. NaN differs from everything.
 
@@ -54,7 +54,7 @@ def not_equal(x: Array, y: Array) -> Bool:
     return np.asarray(np.not_equal(x, y))
 
 
-@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64"))
+@op(infer=_infer_comparison, dtypes=REALS)
 def greater(x: Array, y: Array) -> Bool:
     """Tell where x > y.
 
@@ -67,7 +67,7 @@ def greater(x: Array, y: Array) -> Bool:
     return np.asarray(np.greater(x, y))
 
 
-@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64"))
+@op(infer=_infer_comparison, dtypes=REALS)
 def greater_equal(x: Array, y: Array) -> Bool:
     """Tell where x >= y.
 
@@ -80,7 +80,7 @@ def greater_equal(x: Array, y: Array) -> Bool:
     return np.asarray(np.greater_equal(x, y))
 
 
-@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64"))
+@op(infer=_infer_comparison, dtypes=REALS)
 def less(x: Array, y: Array) -> Bool:
     """Tell where x < y.
 
@@ -93,7 +93,7 @@ def less(x: Array, y: Array) -> Bool:
     return np.asarray(np.less(x, y))
 
 
-@op(infer=_infer_comparison, dtypes=("f32", "s32", "s64"))
+@op(infer=_infer_comparison, dtypes=REALS)
 def less_equal(x: Array, y: Array) -> Bool:
     """Tell where x <= y.
 

@@ -25,11 +25,11 @@ def rounded(function: Callable[[Any], Any], x: F32) -> F32:
         return np.asarray(function(np.asarray(x, np.float64)), x.dtype)
 
 
-@op(infer=same_type, dtypes=("f32", "s32"))
+@op(infer=same_type, dtypes=("f32", "f64", "s8", "s16", "s32", "s64"))
 def abs(x: Array) -> Array:
     """Return the magnitude: y = |x|.
 
-    Inputs: `x` of any shape; float32 or int32. The least int32 stays as it is.
+    Inputs: `x` of any shape; a float or signed integers, of which the least stays as it is.
 
     >>> abs(np.array([-1.5, 2], "f")).tolist()
     [1.5, 2.0]
@@ -61,7 +61,7 @@ def cos(x: F32) -> F32:
     return rounded(np.cos, x)
 
 
-@op(infer=same_type)
+@op(infer=same_type, dtypes=("f32", "f64"))
 def exp(x: F32) -> F32:
     """Return e to the power of `x`.
 
@@ -85,7 +85,7 @@ def floor(x: F32) -> F32:
     return np.asarray(np.floor(x))
 
 
-@op(infer=same_type)
+@op(infer=same_type, dtypes=("f32", "f64"))
 def log(x: F32) -> F32:
     """Return the natural logarithm; of 0 it is -inf, of a negative number NaN.
 
@@ -121,6 +121,18 @@ def rsqrt(x: F32) -> F32:
     return rounded(lambda wide: 1 / np.sqrt(wide), x)
 
 
+@op(infer=same_type, dtypes=("f32", "s8", "s16", "s32", "s64"))
+def sign(x: Array) -> Array:
+    """Return 1 for what is positive, -1 for what is negative, 0 for zeros.
+
+    Inputs: `x` of any shape; a float or signed integers. A zero loses its sign; NaN stays.
+
+    >>> sign(np.array([-1.5, -0.0, 2], "f")).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    return np.asarray(np.sign(x))
+
+
 @op(infer=same_type)
 def sin(x: F32) -> F32:
     """Return the sine of `x` in radians.
@@ -133,7 +145,7 @@ def sin(x: F32) -> F32:
     return rounded(np.sin, x)
 
 
-@op(infer=same_type)
+@op(infer=same_type, dtypes=("f32", "f64"))
 def sqrt(x: F32) -> F32:
     r"""Return the square root: $y = \sqrt{x}$.
 
@@ -157,11 +169,11 @@ def square(x: F32) -> F32:
     return rounded(np.square, x)
 
 
-@op(infer=same_type, dtypes=("f32", "s32", "s64"))
+@op(infer=same_type, dtypes=("f32", "f64", "s8", "s16", "s32", "s64"))
 def neg(x: Array) -> Array:
     """Return minus x.
 
-    Inputs: `x` of any shape; float32, int32 or int64. The least integer stays as it is.
+    Inputs: `x` of any shape; a float or signed integers, of which the least stays as it is.
 
     >>> neg(np.array([-1.5, 2], "f")).tolist()
     [1.5, -2.0]

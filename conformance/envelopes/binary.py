@@ -14,6 +14,7 @@ from ...refimpl.binary import (
     div,
     floor_div,
     floor_mod,
+    fmod,
     maximum,
     minimum,
     mul,
@@ -27,7 +28,7 @@ from .unary import UNIT, roundings
 F64 = NDArray[np.float64]
 
 
-@ENVELOPE.of(add, sub, mul, div, floor_mod, maximum, minimum)
+@ENVELOPE.of(add, sub, mul, div, floor_mod, fmod, maximum, minimum)
 def exact_envelope(x: Array, y: Array, **_: Any) -> F64:
     """Zero: IEEE 754 asks for the nearest float32 of a sum, difference, product, quotient, and for fmod."""
     return np.zeros(np.broadcast_shapes(x.shape, y.shape))

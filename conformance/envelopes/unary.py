@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...ir import Array
 from ...refimpl.unary import abs as abs_op
-from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sign, sin, sqrt, square
 from ...refimpl.unary import round as round_op
 from ..tables import ENVELOPE
 
@@ -36,7 +36,7 @@ def roundings(exact: ArrayLike, count: ArrayLike) -> F64:
     return np.where(near, np.inf, np.where(np.isfinite(size), bound, 0.0))
 
 
-@ENVELOPE.of(abs_op, ceil, floor, neg, sqrt, square)
+@ENVELOPE.of(abs_op, ceil, floor, neg, sign, sqrt, square)
 def exact_envelope(x: Array, **_: Any) -> F64:
     """Zero: the result is a float32, or IEEE 754 asks for the nearest one (square root, product)."""
     return np.zeros(x.shape)

@@ -15,6 +15,7 @@ from ...refimpl.binary import (
     div,
     floor_div,
     floor_mod,
+    fmod,
     maximum,
     minimum,
     mul,
@@ -76,10 +77,26 @@ def _fused(function: Callable[[Any, Any], Any]) -> Callable[..., Cells]:
     return exact
 
 
-EXACT.of(add)(_fused(lambda v, w: v + w))
-EXACT.of(sub)(_fused(lambda v, w: v - w))
-EXACT.of(mul)(_fused(lambda v, w: v * w))
-EXACT.of(div)(_fused(_quotient))
+def _fused_whole(function: Callable[[Any, Any], Any]) -> Callable[..., Cells]:
+    """Integers wrap before the activation sees them."""
+
+    def exact(x: Cells, y: Cells, *, activation: str, out: Outputs, **_: Any) -> Cells:
+        form = out[0].format
+        return paired(lambda v, w: activated(wrapped(function(v, w), form), activation), x, y)
+
+    return exact
+
+
+FUSED: dict[Any, Callable[[Any, Any], Any]] = {
+    add: lambda v, w: v + w,
+    sub: lambda v, w: v - w,
+    mul: lambda v, w: v * w,
+    div: _quotient,
+}
+WHOLE = {_op: _fused_whole(_function) for _op, _function in FUSED.items()}
+for _op, _function in FUSED.items():
+    EXACT.of(_op)(_fused(_function))
+    EXACT_INT8.of(*((_op, f) for f in ("u16", "s32", "u32", "s64", "u64")))(WHOLE[_op])
 
 
 def _floor_quotient(v: Any, w: Any) -> Any:
@@ -112,11 +129,24 @@ def _squared(v: Any, w: Any) -> Any:
     return (v - w) * (v - w)
 
 
+def _signed_remainder(v: Any, w: Any) -> Any:
+    """The remainder of the division that is cut towards zero."""
+    if isinstance(v, int):
+        return v - w * _quotient(v, w)
+    if not math.isfinite(v) or math.isnan(w) or w == 0:
+        return math.nan
+    if math.isinf(w):
+        return v
+    size = abs(Fraction(v)) % abs(Fraction(w))
+    return math.copysign(0.0, v) if size == 0 else size if v > 0 else -size
+
+
 PAIRS: dict[Any, Callable[[Any, Any], Any]] = {
     maximum: lambda v, w: v if v > w else w,
     minimum: lambda v, w: v if v < w else w,
     floor_div: _floor_quotient,
     floor_mod: _floor_remainder,
+    fmod: _signed_remainder,
     pow_op: _power,
     squared_difference: lambda v, w: _real(v, w, _squared),
 }
@@ -145,6 +175,8 @@ def _sum_exact(sign: int) -> Callable[..., Cells]:
     def exact(
         x: Cells, y: Cells, *, activation: str, quant: Quants, out: Outputs, dialect: str
     ) -> Cells:
+        if quant[0] is None:
+            return WHOLE[add if sign > 0 else sub](x, y, activation=activation, out=out)
         (sx, zx), (sy, zy), (sz, zz, form) = *map(tensor_scale, quant[:2]), output_scale(out)
         bits, unit = 15 if form == "s16" else 20, 2 * max(sx, sy)
 
@@ -163,11 +195,16 @@ for _form in ("s8", "u8", "s16", "s8-nnacl"):
     EXACT_INT8.of((sub, _form))(_sum_exact(-1))
 
 
+EXACT_INT8.of((div, "s8"), (div, "s16"))(WHOLE[div])
+
+
 @EXACT_INT8.of((mul, "s8"), (mul, "u8"), (mul, "s16"), (mul, "s8-nnacl"))
 def mul_exact_int(
     x: Cells, y: Cells, *, activation: str, quant: Quants, out: Outputs, dialect: str
 ) -> Cells:
     """The product of the scales and its quotient are float32."""
+    if quant[0] is None:
+        return WHOLE[mul](x, y, activation=activation, out=out)
     (sx, zx), (sy, zy), (sz, zz, _) = *map(tensor_scale, quant[:2]), output_scale(out)
     real = f32(f32(sx * sy) / sz)
 

@@ -42,6 +42,8 @@ def _comparison(
         return paired(compare, x, y)
 
     def exact_int(x: Cells, y: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
+        if quant[0] is None:
+            return exact(x, y)
         (sx, zx), (sy, zy) = map(tensor_scale, quant[:2])
         return paired(
             lambda v, w: compare(scaled((v - zx) << 8, sx), scaled((w - zy) << 8, sy)), x, y

@@ -14,7 +14,7 @@ from ...refimpl.logic import equal, greater, greater_equal, less, less_equal, no
 from ..cells import Cells
 from ..tables import EXACT_INT8
 from .activation import activated_int
-from .binary import paired
+from .binary import WHOLE, paired
 from .binary32 import f32, half_away
 from .fixed import clamped, divided, multiplier, output_scale, tensor_scale
 from .nnacl_unary import KEY, real
@@ -31,6 +31,8 @@ def div_exact(
     x: Cells, y: Cells, *, quant: Quants, out: Outputs, dialect: str, activation: str
 ) -> Cells:
     """A reciprocal of the divisor's size with 31 fractional bits; the dividend takes up all of int32."""
+    if quant[0] is None:
+        return WHOLE[div](x, y, activation=activation, out=out)
     (sx, zx), (sy, zy), (sz, zz, _) = *map(tensor_scale, quant[:2]), output_scale(out)
     mantissa, exponent = multiplier(f32(sx / f32(sy * sz)))
 

@@ -11,12 +11,12 @@ from mpmath import mp, mpf, workdps
 
 from ...ir import QuantParams, TensorType
 from ...refimpl.unary import abs as abs_op
-from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sign, sin, sqrt, square
 from ...refimpl.unary import round as round_op
 from ..cells import Cells
 from ..tables import EXACT, EXACT_INT8
 from .binary32 import f32, half_away
-from .fixed import clamped, output_scale, scaled, scaled_by, tensor_scale
+from .fixed import clamped, output_scale, scaled, scaled_by, tensor_scale, wrapped
 
 DIGITS = 50
 Quants = tuple[QuantParams | None, ...]
@@ -35,8 +35,8 @@ def _whole(function: Callable[[float], int]) -> Callable[[float], float]:
 
 
 def exponential(v: float) -> Any:
-    """Return e**v; far out, where nothing but 0 or infinity is left in float32, that."""
-    if math.isnan(v) or abs(v) > 300:
+    """Return e**v; far out, where nothing but 0 or infinity is left in float64, that."""
+    if math.isnan(v) or abs(v) > 800:
         return v if math.isnan(v) else (math.inf if v > 0 else 0.0)
     return mp.exp(mpf(v))
 
@@ -63,9 +63,15 @@ def _inverse_root(v: float) -> Any:
     return 0.0 if v == math.inf else 1 / mp.sqrt(mpf(v))
 
 
+def _sign(v: Any) -> Any:
+    """A zero loses its sign; NaN stays."""
+    return v if v != v else type(v)((v > 0) - (v < 0))
+
+
 FUNCTIONS: dict[Any, Callable[[Any], Any]] = {
     abs_op: abs,
     neg: lambda v: -v,
+    sign: _sign,
     ceil: _whole(math.ceil),
     floor: _whole(math.floor),
     round_op: _whole(round),
@@ -103,6 +109,8 @@ def looked_up(function: Callable[[float], Any], x: Cells, quant: Quants, out: Ou
 @EXACT_INT8.of((abs_op, "s8"), (abs_op, "s16"))
 def abs_exact(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
     """|x| sx / sy."""
+    if quant[0] is None:
+        return each(lambda q: wrapped(abs(q), out[0].format), x)
     (sx, zx), (sy, zy, form) = tensor_scale(quant[0]), output_scale(out)
     return each(lambda q: clamped(scaled(abs(q - zx), f32(sx / sy)) + zy, form), x)
 

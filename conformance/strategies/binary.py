@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from ...ir import FORMATS, Array, Op
 from ...refimpl.binary import (
+    INTEGERS,
+    REALS,
     add,
     add_n,
     div,
     floor_div,
     floor_mod,
+    fmod,
     maximum,
     minimum,
     mul,
@@ -25,6 +28,7 @@ from ..case import Case
 from ..tables import CASES
 from .draw import FINITE, SMALL, SPECIAL, arrays, broadcast_shapes, ints, quant_params, shapes
 from .fit import LIMITS, activated, fitted
+from .typed import seldom_plain
 
 FUSED: tuple[Op[..., Any], ...] = (add, sub, mul, div)
 
@@ -47,9 +51,7 @@ def pair_cases(
     """Cases of `op` on two tensors without quantization."""
     first, second = draw(broadcast_shapes())
     attributes = draw(_attributes(op))
-    limits: dict[str, Any] = {"kinds": kinds} if fmt == "f32" else {}
-    if attributes.get("activation", "none") != "none" and fmt != "f32":
-        limits = {"low": -(2**15), "high": 2**15}  # what wraps has no sign to speak of
+    limits: dict[str, Any] = {"kinds": kinds} if fmt in ("f32", "f64") else {}
     x, y = draw(arrays(fmt, first, **limits)), draw(arrays(fmt, second, **limits))
     return Case(op, (x, y), attributes)
 
@@ -60,10 +62,10 @@ def divisor_cases(
 ) -> Case:
     """Divisors other than zero; no least integer, whose quotient by -1 traps in other engines."""
     first, second = draw(broadcast_shapes())
-    if fmt == "f32":
+    if fmt in ("f32", "f64"):
         x, y = draw(arrays(fmt, first, kinds=kinds)), draw(arrays(fmt, second, kinds=kinds))
     else:
-        low = int(np.iinfo(FORMATS[fmt]).min) + 1
+        low = int(np.iinfo(FORMATS[fmt]).min) + (fmt[0] == "s")
         x, y = draw(ints(fmt, first, low=low)), draw(ints(fmt, second))
     return Case(op, (x, nonzero(y)), draw(_attributes(op)))
 
@@ -72,15 +74,15 @@ def divisor_cases(
 def pow_cases(draw: st.DrawFn, fmt: str) -> Case:
     """Powers that are finite, and real."""
     first, second = draw(broadcast_shapes())
-    if fmt == "s32":
+    if fmt in ("s32", "s64"):
         x, y = draw(ints(fmt, first, low=-4, high=4)), draw(ints(fmt, second, low=0, high=12))
     elif draw(st.booleans()):  # any base to a whole exponent
         x, y = draw(arrays(fmt, first)), draw(ints("s32", second, low=-4, high=4))
-        x, y = np.clip(nonzero(x), -100, 100).astype(np.float32), y.astype(np.float32)
+        x, y = np.clip(nonzero(x), -100, 100), y.astype(x.dtype)
     else:
         kinds = ("small integers", "uniform")
         x, y = draw(arrays(fmt, first, kinds=kinds)), draw(arrays(fmt, second, kinds=kinds))
-        x = np.abs(nonzero(x)) + np.float32(0.125)
+        x = np.abs(nonzero(x)) + x.dtype.type(0.125)
     return Case(pow_op, (x, y))
 
 
@@ -120,28 +122,36 @@ def add_n_cases(draw: st.DrawFn, fmt: str) -> Case:
     return Case(add_n, tuple(draw(arrays(fmt, shape, **limits)) for _ in range(count)))
 
 
+WIDE = ("s32", "u16", "u32", "s64", "u64")  # without quantization
+STORED = ("s8", "u8", "s16")
 for _op in FUSED[:3]:
-    CASES.of((_op, "f32"))(pair_cases(_op, "f32", FINITE + SMALL))
-    CASES.of((_op, "s32"))(pair_cases(_op, "s32"))
-    CASES.of((_op, "s64"))(pair_cases(_op, "s64"))
-    for _fmt in ("s8", "u8", "s16"):
-        CASES.of((_op, _fmt))(quantized_pair_cases(_op, _fmt))
-for _op in (maximum, minimum):
-    CASES.of((_op, "f32"))(pair_cases(_op, "f32", FINITE + SPECIAL))
-    for _fmt in ("s32", "s64"):
+    for _fmt in ("f32", "f64"):
+        CASES.of((_op, _fmt))(pair_cases(_op, _fmt, FINITE + SMALL))
+    for _fmt in WIDE:
         CASES.of((_op, _fmt))(pair_cases(_op, _fmt))
-    for _fmt in ("s8", "u8", "s16"):
+    for _fmt in STORED:
+        _quantized = quantized_pair_cases(_op, _fmt)
+        CASES.of((_op, _fmt))(seldom_plain(_quantized, pair_cases(_op, _fmt)))
+for _op in (maximum, minimum):
+    for _fmt in ("f32", "f64"):
+        CASES.of((_op, _fmt))(pair_cases(_op, _fmt, FINITE + SPECIAL))
+    for _fmt in WIDE:
+        CASES.of((_op, _fmt))(pair_cases(_op, _fmt))
+    for _fmt in STORED:
         CASES.of((_op, _fmt))(stored_pair_cases(_op, _fmt))
 CASES.of((squared_difference, "f32"))(pair_cases(squared_difference, "f32", FINITE + SPECIAL))
 CASES.of((squared_difference, "s32"))(pair_cases(squared_difference, "s32"))
 CASES.of((squared_difference, "s8"))(quantized_pair_cases(squared_difference, "s8"))
 for _op, _formats in (
-    (div, ("f32", "s32")),
+    (div, REALS),
     (floor_div, ("f32", "s8", "s16", "s32")),
-    (floor_mod, ("f32", "s8", "s16", "s32", "s64")),
+    (floor_mod, ("f32", *INTEGERS)),
+    (fmod, fmod.dtypes),
 ):
     for _fmt in _formats:
-        CASES.of((_op, _fmt))(divisor_cases(_op, _fmt))
-for _fmt in ("f32", "s32"):
+        if _fmt != "f16" and (_op, _fmt) != (div, "u8"):  # which has quantized ones as well
+            CASES.of((_op, _fmt))(divisor_cases(_op, _fmt))
+for _fmt in ("f32", "f64", "s32", "s64"):
     CASES.of((pow_op, _fmt))(pow_cases(_fmt))
+for _fmt in ("f32", "s32"):
     CASES.of((add_n, _fmt))(add_n_cases(_fmt))

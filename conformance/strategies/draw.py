@@ -158,10 +158,21 @@ def ints(
     )
 
 
+def as_double(x: Array) -> Array:
+    """Return float32 numbers as float64, most of them moved to where no float32 is.
+
+    >>> as_double(np.float32([0.0, 1.0, 1.0])).tolist()
+    [0.0, 1.0, 1.0000000009313226]
+    """
+    return x.astype(np.float64) * (1 + np.arange(x.size).reshape(x.shape) % 7 // 2 * 2.0**-30)
+
+
 def arrays(fmt: str, shape: tuple[int, ...], **options: Any) -> SearchStrategy[Array]:
     """Arrays of any element type: `floats` or `ints`."""
     if fmt == "f16":
         return floats(shape, **options).map(as_half)
+    if fmt == "f64":
+        return floats(shape, **options).map(as_double)
     return floats(shape, **options) if fmt == "f32" else ints(fmt, shape, **options)
 
 

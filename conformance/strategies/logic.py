@@ -24,9 +24,9 @@ from ...refimpl.logic import (
 )
 from ..case import Case
 from ..tables import CASES
-from .binary import pair_cases
+from .binary import WIDE, pair_cases
 from .draw import FINITE, SPECIAL, broadcast_shapes, ints, quant_params, seeds, shapes
-from .typed import moved, typed
+from .typed import moved, seldom_plain, typed
 from .unary import int_cases
 
 
@@ -55,11 +55,13 @@ def alike(draw: st.DrawFn, case: Case) -> Case:
 
 
 for _op in (equal, not_equal, greater, greater_equal, less, less_equal):
-    CASES.of((_op, "f32"))(pair_cases(_op, "f32", FINITE + SPECIAL).flatmap(alike))
-    CASES.of((_op, "s32"))(pair_cases(_op, "s32").flatmap(alike))
-    CASES.of((_op, "s64"))(pair_cases(_op, "s64").flatmap(alike))
-    CASES.of((_op, "s8"))(quantized_comparison_cases(_op, "s8"))
-    CASES.of((_op, "u8"))(quantized_comparison_cases(_op, "u8"))
+    for _fmt in ("f32", "f64"):
+        CASES.of((_op, _fmt))(pair_cases(_op, _fmt, FINITE + SPECIAL).flatmap(alike))
+    for _fmt in (*WIDE, "s16"):
+        CASES.of((_op, _fmt))(pair_cases(_op, _fmt).flatmap(alike))
+    for _fmt in ("s8", "u8"):
+        _quantized = quantized_comparison_cases(_op, _fmt)
+        CASES.of((_op, _fmt))(seldom_plain(_quantized, pair_cases(_op, _fmt).flatmap(alike)))
 for _op in (equal, not_equal, logical_and, logical_or):
     CASES.of((_op, "bool"))(pair_cases(_op, "bool"))
 CASES.of((logical_not, "bool"))(int_cases(logical_not, "bool"))

@@ -14,9 +14,11 @@ from ...refimpl.binary import div
 from ...refimpl.binary import pow as pow_op
 from ..case import Case
 from ..tables import CASES
+from .binary import divisor_cases
 from .draw import broadcast_shapes, ints, quant_params, scales, seeds
 from .fit import activated, fitted
 from .logic import quantized_comparison_cases
+from .typed import seldom_plain
 
 S8 = FORMATS["s8"]
 
@@ -75,7 +77,7 @@ def comparison_cases(draw: st.DrawFn, op: Op[..., Any]) -> Case:
     return replace(case, dialect="nnacl")
 
 
-CASES.of((div, "u8"))(div_cases("u8", "tflite"))
+CASES.of((div, "u8"))(seldom_plain(div_cases("u8", "tflite"), divisor_cases(div, "u8")))
 CASES.of((div, KEY))(div_cases("s8", "nnacl"))
 CASES.of((pow_op, KEY))(pow_cases())
 for _op in COMPARISONS:

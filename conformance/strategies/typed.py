@@ -53,3 +53,10 @@ def moved(
     found = op.output_types(case.types, dict(attributes))
     like = args[data[0]].dtype
     return replace(case, out_quant=tuple(quant if t.dtype == like else None for t in found))
+
+
+def seldom_plain(
+    quantized: st.SearchStrategy[Case], plain: st.SearchStrategy[Case]
+) -> st.SearchStrategy[Case]:
+    """Cases of tensors with a quantization, one in five without: the same operator on integers as such."""
+    return st.integers(0, 4).flatmap(lambda which: quantized if which else plain)

@@ -10,22 +10,25 @@ from hypothesis import strategies as st
 
 from ...ir import FORMATS, Op
 from ...refimpl.unary import abs as abs_op
-from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ...refimpl.unary import ceil, cos, erf, exp, floor, log, neg, rsqrt, sign, sin, sqrt, square
 from ...refimpl.unary import round as round_op
 from ..case import Case
 from ..tables import CASES
-from .draw import FINITE, SPECIAL, floats, ints, quant_params, shapes
+from .draw import FINITE, SPECIAL, arrays, ints, quant_params, shapes
 from .fit import fitted
+from .typed import seldom_plain
 
 # How far the uniform kind reaches.
 REACH = {exp: 100.0, sin: 30.0, cos: 30.0, round_op: 8.0}
 
 
 @st.composite
-def float_cases(draw: st.DrawFn, op: Op[..., Any], kinds: tuple[str, ...], reach: float) -> Case:
-    """Cases of `op` on one float32 tensor."""
+def float_cases(
+    draw: st.DrawFn, op: Op[..., Any], kinds: tuple[str, ...], reach: float, fmt: str = "f32"
+) -> Case:
+    """Cases of `op` on one tensor of floats."""
     shape = draw(shapes())
-    return Case(op, (draw(floats(shape, kinds=kinds, scale=reach)),))
+    return Case(op, (draw(arrays(fmt, shape, kinds=kinds, scale=reach)),))
 
 
 @st.composite
@@ -52,11 +55,22 @@ def quantized_cases(
     return case if own else draw(fitted(case, least=low))
 
 
-for _op in (abs_op, ceil, cos, erf, exp, floor, log, round_op, rsqrt, sin, sqrt, square, neg):
+FUNCTIONS: tuple[Op[..., Any], ...] = (
+    *(abs_op, ceil, cos, erf, exp, floor, log, neg, round_op, rsqrt, sign, sin, sqrt, square),
+)
+for _op in FUNCTIONS:
     CASES.of((_op, "f32"))(float_cases(_op, FINITE + SPECIAL, REACH.get(_op, 4.0)))
-for _op, _fmt in ((abs_op, "s32"), (neg, "s32"), (neg, "s64")):
-    CASES.of((_op, _fmt))(int_cases(_op, _fmt))
-for _op, _fmt in ((abs_op, "s8"), (abs_op, "s16"), (exp, "s8")):
+for _op in (abs_op, neg, exp, log, sqrt):
+    # e to 88 is the last power that the envelope of float32 tells from an infinity
+    _reach = 88.0 if _op is exp else 4.0
+    CASES.of((_op, "f64"))(float_cases(_op, FINITE + SPECIAL, _reach, "f64"))
+for _op in (abs_op, neg, sign):
+    for _fmt in ("s32", "s64", *(() if _op is abs_op else ("s8", "s16"))):
+        CASES.of((_op, _fmt))(int_cases(_op, _fmt))
+for _fmt in ("s8", "s16"):
+    _plain = int_cases(abs_op, _fmt)
+    CASES.of((abs_op, _fmt))(seldom_plain(quantized_cases(abs_op, _fmt), _plain))
+for _op, _fmt in ((exp, "s8"),):
     CASES.of((_op, _fmt))(quantized_cases(_op, _fmt))
 for _op, _fmt in ((rsqrt, "s8"), (sqrt, "s8"), (sqrt, "s16"), (log, "s8")):
     CASES.of((_op, _fmt))(quantized_cases(_op, _fmt, positive=True))

@@ -11,6 +11,7 @@ from ...refimpl.binary import (
     div,
     floor_div,
     floor_mod,
+    fmod,
     maximum,
     minimum,
     mul,
@@ -18,6 +19,7 @@ from ...refimpl.binary import (
     squared_difference,
     sub,
 )
+from ...refimpl.bitwise import bit_shift, bitwise_and, bitwise_or, bitwise_xor
 from ...refimpl.cast import bit_cast, cast, dequantize, quantize
 from ...refimpl.gate import celu
 from ...refimpl.logic import (
@@ -43,7 +45,7 @@ BOOLS = {"x": np.ones((2, 3), np.bool_), "y": np.ones(3, np.bool_)}
 
 breaks(add, sub, mul, div, valid=PAIR, **BROADCAST, C4={"activation": "sign_bit"})
 breaks(
-    *(floor_div, floor_mod, maximum, minimum, pow, squared_difference),
+    *(floor_div, floor_mod, fmod, maximum, minimum, pow, squared_difference),
     *(equal, not_equal, greater, greater_equal, less, less_equal),
     valid=PAIR,
     **BROADCAST,
@@ -74,3 +76,20 @@ breaks(bit_cast, valid={"x": f32(2), "to": "s32"}, C1={"to": "f8"}, C2={"to": "s
 breaks(quantize, valid={"x": f32(2), "to": "s8"}, C1={"to": "s32"})
 breaks(dequantize, valid={"x": np.ones(2, np.int8)}, C1={"x": s32([1])})
 breaks(celu, valid={"x": f32(2), "alpha": 0.5}, C1={"alpha": 0.0})
+INTEGERS = {"x": s32([[1, 2, 3], [4, 5, 6]]), "y": s32([1, 2, 3])}
+MANY_AXES = np.ones((1, 2, 1, 2, 1, 2, 3), np.int32)
+breaks(
+    *(bitwise_and, bitwise_or, bitwise_xor),
+    valid=INTEGERS,
+    C1={"y": f32(3)},
+    C2={"y": s32([1, 2])},
+    C3={"x": MANY_AXES},
+)
+breaks(
+    bit_shift,
+    valid=INTEGERS,
+    C1={"y": f32(3)},
+    C2={"y": s32([1, 2])},
+    C3={"x": MANY_AXES},
+    C4={"direction": "up"},
+)

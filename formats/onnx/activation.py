@@ -63,9 +63,18 @@ def write_gelu(site: OnnxSite) -> str:
     return site.emit("Gelu", site.input(0), approximate=approximate)
 
 
-_ALIKE: dict[str, Op[..., Any]] = {"Relu": relu, "PRelu": prelu, "Sigmoid": logistic, "Tanh": tanh}
+_ALIKE: dict[str, Op[..., Any]] = {"PRelu": prelu, "Sigmoid": logistic, "Tanh": tanh}
 for _code, _op in _ALIKE.items():
     same(_code, _op)
+
+
+@ONNX.of("Relu")
+def relu_of(source: OnnxSource) -> str:
+    """Of integers it is the larger of x and 0."""
+    x = source.input(0)
+    if source.type(x).format in relu.dtypes:
+        return source.add(relu, x)
+    return source.add(maximum, source.scalar(0, x), x)
 
 
 @ONNX.of("LeakyRelu")
@@ -104,8 +113,9 @@ def between(source: OnnxSource, x: str, low: str | None, high: str | None) -> st
     found = [o for o in (relu, relu6, relu_n1_to_1) if ACTIVATIONS[o.__name__] == values]
     if found and source.type(x).format == "f32":
         return source.add(found[0], x)
-    x = x if low is None else source.add(maximum, x, low)
-    return x if high is None else source.add(minimum, x, high)
+    # The end comes first: of two operands, ours hand on a NaN of the second.
+    x = x if low is None else source.add(maximum, low, x)
+    return x if high is None else source.add(minimum, high, x)
 
 
 @ONNX.of("Clip")

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Op
+from ...ir import Op, UnsupportedError
 from ...refimpl import binary as ours
+from ...refimpl import bitwise
 from ...refimpl.cast import cast
-from ...refimpl.logic import less, select
-from ...refimpl.unary import abs as absolute
-from ...refimpl.unary import neg
-from .source import ONNX, OnnxSource
+from ...refimpl.logic import not_equal, select
+from .source import ONNX, OnnxSource, same
 from .table import ONNX_WRITER, OnnxSite, alike
 
 alike("Pow", ours.pow)
@@ -85,7 +84,6 @@ _ALIKE: dict[str, Op[..., Any]] = {
     "Sub": ours.sub,
     "Mul": ours.mul,
     "Add": ours.add,
-    "Pow": ours.pow,
 }
 for _code, _op in _ALIKE.items():
 
@@ -99,47 +97,95 @@ def _right(source: OnnxSource) -> str:
     """Return the right side; before version 7 its axes may stand for those from `axis` on."""
     x, y = source.input(0), source.input(1)
     if source.version >= 7 or "axis" not in source.attributes:
-        return _alike(source, x, y)
+        return y
     behind = source.rank(x) - source.attribute("axis", 0) % source.rank(x) - source.rank(y)
     return source.reshaped(y, (*source.shape(y), *[1] * behind))
 
 
-def _alike(source: OnnxSource, x: str, y: str) -> str:
-    """Return an exponent in the type of what it is the exponent of."""
-    one, two = source.type(x), source.type(y)
-    differs = source.code == "Pow" and one.dtype != two.dtype
-    return source.add(cast, y, to=one.format) if differs else y
-
-
-@ONNX.of("Div")
-def div_of(source: OnnxSource) -> str:
-    """Integers are cut towards zero; ours does that for 32 bits, NumPy for constants of 64."""
+@ONNX.of("Pow")
+def pow_of(source: OnnxSource) -> str:
+    """The result has the type of the base; an integer to a power that is none is computed in float64, and cut."""
     x, y = source.input(0), _right(source)
-    one, two = source.known(x), source.known(y)
-    if source.type(x).format == "s64" and one is not None and two is not None:
-        source.require(bool(np.all(one >= 0) and np.all(two > 0)), "of negative int64, or by 0")
-        return source.constant(one // two)
-    return source.add(ours.div, x, y)
+    one, two = source.type(x), source.type(y)
+    if one.dtype == two.dtype:
+        return source.add(ours.pow, x, y)
+    if one.dtype.kind == "f" or two.dtype.kind != "f":
+        return source.add(ours.pow, x, source.add(cast, y, to=one.format))
+    base, exponent = (source.add(cast, n, to="f64") for n in (x, y))
+    return source.add(cast, source.add(ours.pow, base, exponent), to=one.format)
 
 
-@ONNX.of("Sum", "Max", "Min")
+ONNX.of("Div")(lambda source: source.add(ours.div, source.input(0), _right(source)))
+
+
+@ONNX.of("Sum", "Mean", "Max", "Min")
 def several_of(source: OnnxSource) -> str:
-    """One after the other."""
-    ops: dict[str, Op[..., Any]] = {"Sum": ours.add, "Max": ours.maximum, "Min": ours.minimum}
-    op = ops[source.code]
+    """One after the other; a mean is the sum through their number."""
     types = [source.type(n) for n in source.given]
     source.require(bool(types), "no input")
-    if source.code == "Sum" and all(t == types[0] for t in types):
-        return source.add(ours.add_n, *source.given)
-    return functools.reduce(lambda x, y: source.add(op, x, y), source.given)
+    if source.code in ("Max", "Min"):
+        op = ours.maximum if source.code == "Max" else ours.minimum
+        return functools.reduce(lambda x, y: extreme(source, op, x, y), source.given)
+    if all(t == types[0] for t in types) and types[0].format in ours.add_n.dtypes:
+        total = source.add(ours.add_n, *source.given)
+    else:
+        total = functools.reduce(lambda x, y: source.add(ours.add, x, y), source.given)
+    if source.code == "Sum":
+        return total
+    return source.add(ours.div, total, source.scalar(len(types), total))
+
+
+def extreme(source: OnnxSource, op: Op[..., Any], x: str, y: str) -> str:
+    """Return the larger or smaller of both, and NaN where one is: ours hand on that of the second operand alone."""
+    if source.type(x).dtype.kind != "f" or _no_nan(source, x):
+        return source.add(op, x, y)
+    if _no_nan(source, y):
+        return source.add(op, y, x)
+    nan = source.add(not_equal, x, x)
+    return source.add(select, nan, x, source.add(op, x, y))
+
+
+def _no_nan(source: OnnxSource, x: str) -> bool:
+    value = source.known(x)
+    return value is not None and not np.isnan(value).any()
 
 
 @ONNX.of("Mod")
 def mod_of(source: OnnxSource) -> str:
-    """Of integers with the sign of y; with `fmod`, and of floats, with that of x."""
+    """Of integers with the sign of y; with `fmod` with that of x."""
     x, y = source.input(0), source.input(1)
-    if not source.attribute("fmod", 0):
-        return source.add(ours.floor_mod, x, y)
-    rest = source.add(ours.floor_mod, source.add(absolute, x), source.add(absolute, y))
-    negative = source.add(less, x, source.scalar(0, x))
-    return source.add(select, negative, source.add(neg, rest), rest)
+    cut = source.attribute("fmod", 0) and source.type(x).format in ours.fmod.dtypes
+    return source.add(ours.fmod if cut else ours.floor_mod, x, y)
+
+
+BITWISE: dict[str, Op[..., Any]] = {
+    "BitwiseAnd": bitwise.bitwise_and,
+    "BitwiseNot": bitwise.bitwise_not,
+    "BitwiseOr": bitwise.bitwise_or,
+    "BitwiseXor": bitwise.bitwise_xor,
+}
+for _code, _bitwise in BITWISE.items():
+    same(_code, _bitwise)
+    alike(_code, _bitwise)
+
+
+@ONNX.of("BitShift")
+def bit_shift_of(source: OnnxSource) -> str:
+    """To the left or to the right."""
+    direction = source.attribute("direction", "").lower()
+    return source.add(bitwise.bit_shift, source.input(0), source.input(1), direction=direction)
+
+
+@ONNX_WRITER.of(bitwise.bit_shift)
+def write_bit_shift(site: OnnxSite) -> str:
+    """Write BitShift; ONNX leaves open what is left of as many places as there are bits."""
+    places, bits = site.type(1).value, 8 * site.type().dtype.itemsize
+    if places is None or np.any(places >= bits):
+        raise UnsupportedError("ONNX leaves open what a shift by all bits, or more, leaves")
+    return site.emit("BitShift", *site.inputs, direction=site.attribute("direction").upper())
+
+
+@ONNX_WRITER.of(ours.fmod)
+def write_fmod(site: OnnxSite) -> str:
+    """Write Mod with the sign of x."""
+    return site.emit("Mod", *site.inputs, fmod=1)

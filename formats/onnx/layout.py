@@ -292,7 +292,10 @@ RULES: Final[dict[str, Callable[[Layout, OnnxRecord], bool]]] = {
         (
             *("Abs", "Cast", "Ceil", "Clip", "Cos", "Erf", "Exp", "Floor", "Gelu", "LeakyRelu"),
             *("Log", "Neg", "Not", "Reciprocal", "Relu", "Round", "Sigmoid", "Sin", "Sqrt", "Tanh"),
-            *("Add", "Div", "Mul", "Pow", "PRelu", "Sub", "Sum"),
+            *("Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cosh", "Sinh", "Tan", "Sign"),
+            *("Celu", "HardSigmoid", "Mish", "Selu", "Shrink", "Softplus", "Softsign"),
+            *("ThresholdedRelu", "BitwiseNot"),
+            *("Add", "Div", "Mod", "Mul", "Pow", "PRelu", "Sub", "Sum"),
             *("And", "Or", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"),
         ),
         elementwise,

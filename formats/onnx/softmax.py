@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from ...ir import FormatError
+from ...refimpl.gather import one_hot
+from ...refimpl.reduce import arg_max
 from ...refimpl.softmax import log_softmax, softmax
 from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
@@ -26,10 +28,9 @@ def write_log_softmax(site: OnnxSite) -> str:
     return site.emit("LogSoftmax", site.input(0), axis=-1)
 
 
-@ONNX.of("Softmax", "LogSoftmax")
+@ONNX.of("Softmax", "LogSoftmax", "Hardmax")
 def softmax_of(source: OnnxSource) -> str:
     """Along one axis since version 13; before, over all axes from one on."""
-    op = softmax if source.code == "Softmax" else log_softmax
     x = source.input(0)
     rank = source.rank(x)
     if not rank:
@@ -41,7 +42,16 @@ def softmax_of(source: OnnxSource) -> str:
     if source.version < 13 and axis < rank - 1:
         shape = source.shape(x)
         flat = source.reshaped(x, (math.prod(shape[:axis]), math.prod(shape[axis:])))
-        return source.reshaped(source.add(op, flat), shape)
+        return source.reshaped(_along_last(source, flat), shape)
     order = [a for a in range(rank) if a != axis] + [axis]
     back = [order.index(a) for a in range(rank)]
-    return source.transposed(source.add(op, source.transposed(x, order)), back)
+    return source.transposed(_along_last(source, source.transposed(x, order)), back)
+
+
+def _along_last(source: OnnxSource, x: str) -> str:
+    """Hardmax is a one where the first largest element stands."""
+    if source.code != "Hardmax":
+        return source.add(softmax if source.code == "Softmax" else log_softmax, x)
+    largest = source.add(arg_max, x, source.whole(-1), to="s64")
+    on, off = source.scalar(1, x), source.scalar(0, x)
+    return source.add(one_hot, largest, source.whole(source.size(x, -1)), on, off, axis=-1)

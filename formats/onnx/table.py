@@ -139,7 +139,10 @@ class OnnxSite:
             return x
         if activation == "relu" and dtype == np.float32:
             return self.emit("Relu", x)
-        ends = [self.constant(v, dtype) if np.isfinite(v) else "" for v in (low, high)]
+        kept = [np.isfinite(v) and not (v < 0 and dtype.kind == "u") for v in (low, high)]
+        ends = [
+            self.constant(v, dtype) if k else "" for k, v in zip(kept, (low, high), strict=True)
+        ]
         return self.emit("Clip", x, *ends)
 
     def finish(self, results: str | tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from ...refimpl.binary import (
     sub,
 )
 from ...refimpl.binary import pow as pow_op
+from ...refimpl.bitwise import bitwise_xor
 from .alike import alike
 from .table import (
     TFLITE,
@@ -37,6 +38,7 @@ alike("MINIMUM", minimum)
 alike("POW", pow_op)
 alike("SQUARED_DIFFERENCE", squared_difference)
 alike("ADD_N", add_n)
+alike("BITWISE_XOR", bitwise_xor)
 
 ARITHMETIC: dict[str, Op[..., Any]] = {"ADD": add, "SUB": sub, "MUL": mul, "DIV": div}
 _CODE_OF = {op: code for code, op in ARITHMETIC.items()}

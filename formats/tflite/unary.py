@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...refimpl.unary import abs as abs_op
-from ...refimpl.unary import ceil, cos, exp, floor, log, neg, rsqrt, sin, sqrt, square
+from ...refimpl.unary import ceil, cos, exp, floor, log, neg, rsqrt, sign, sin, sqrt, square
 from ...refimpl.unary import round as round_op
 from .alike import alike
 
@@ -17,6 +17,7 @@ for _code, _op in {
     "NEG": neg,
     "ROUND": round_op,
     "RSQRT": rsqrt,
+    "SIGN": sign,
     "SIN": sin,
     "SQRT": sqrt,
     "SQUARE": square,

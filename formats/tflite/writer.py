@@ -10,13 +10,25 @@ import flatbuffers
 import numpy as np
 import tflite
 
-from ...ir import Array, Graph, InputError, QuantParams, TensorType, UnsupportedError
+from ...ir import (
+    Array,
+    Graph,
+    InputError,
+    Node,
+    QuantParams,
+    TensorType,
+    UnsupportedError,
+    format_of,
+)
+from ...quant.rule import INT8
 from .options import write_options
 from .table import TFLITE_WRITER, TYPE_OF_FORMAT, TfliteRecord
 from .tensors import start_of
 
 ALIGNMENT: Final = 16  # of constant data, as readers that map the file expect
 MAX_DEPRECATED_CODE: Final = 127
+# Formats that TFLite's kernels take for quantized, beyond those for which there is a rule.
+QUANTIZED_THERE: Final = {"div": ("s8", "s16"), "not_equal": ("s16",)}
 
 
 def write(graph: Graph) -> bytes:
@@ -52,11 +64,24 @@ class _Writer:
         # Buffer 0 stands for "no data".
         self.values: list[Array] = [np.empty(0, np.uint8)]
 
+    def _require_quantized(self, node: Node) -> None:
+        """Refuse plain integers where TFLite takes such for quantized ones."""
+        types = tuple(None if n is None else self.types.get(n) for n in node.inputs)
+        if any(t and t.quant for t in (*types, *map(self.types.get, node.outputs))):
+            return
+        place = node.op.format_input
+        if place >= len(types) or types[place] is None:
+            return
+        form = format_of(node.op, types)
+        if (node.op, form) in INT8 or form in QUANTIZED_THERE.get(node.op.__name__, ()):
+            raise UnsupportedError(f"{node}: TFLite takes these integers for quantized ones")
+
     def _record(self, position: int) -> tuple[TfliteRecord, list[str]]:
         """Apply the rule of a node; return its record and the names of its intermediates."""
         node = self.graph.nodes[position]
         if node.op not in TFLITE_WRITER:
             raise UnsupportedError(f"{node}: TFLite files cannot hold {node.op.__name__} yet")
+        self._require_quantized(node)
         named = {n for n in (*node.inputs, *node.outputs) if n is not None}
         unknown = sorted(named - self.types.keys() - self.successors)
         if unknown:
