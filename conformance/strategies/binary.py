@@ -27,7 +27,7 @@ from ...refimpl.binary import pow as pow_op
 from ..case import Case
 from ..tables import CASES
 from .draw import FINITE, SMALL, SPECIAL, arrays, broadcast_shapes, ints, quant_params, shapes
-from .fit import LIMITS, activated, fitted
+from .fit import activated, fitted
 from .typed import seldom_plain
 
 FUSED: tuple[Op[..., Any], ...] = (add, sub, mul, div)
@@ -38,22 +38,15 @@ def nonzero(x: Array) -> Array:
     return np.where(x == 0, x.dtype.type(1), x)
 
 
-def _attributes(op: Op[..., Any]) -> st.SearchStrategy[dict[str, str]]:
-    if op not in FUSED:
-        return st.just({})
-    return st.sampled_from(tuple(LIMITS)).map(lambda activation: {"activation": activation})
-
-
 @st.composite
 def pair_cases(
     draw: st.DrawFn, op: Op[..., Any], fmt: str, kinds: tuple[str, ...] = FINITE
 ) -> Case:
     """Cases of `op` on two tensors without quantization."""
     first, second = draw(broadcast_shapes())
-    attributes = draw(_attributes(op))
     limits: dict[str, Any] = {"kinds": kinds} if fmt in ("f32", "f64") else {}
     x, y = draw(arrays(fmt, first, **limits)), draw(arrays(fmt, second, **limits))
-    return Case(op, (x, y), attributes)
+    return draw(activated(Case(op, (x, y)))) if op in FUSED else Case(op, (x, y))
 
 
 @st.composite
@@ -66,8 +59,10 @@ def divisor_cases(
         x, y = draw(arrays(fmt, first, kinds=kinds)), draw(arrays(fmt, second, kinds=kinds))
     else:
         low = int(np.iinfo(FORMATS[fmt]).min) + (fmt[0] == "s")
-        x, y = draw(ints(fmt, first, low=low)), draw(ints(fmt, second))
-    return Case(op, (x, nonzero(y)), draw(_attributes(op)))
+        few = {"low": max(low, -7), "high": 7} if draw(st.integers(0, 3)) else {}
+        x, y = draw(ints(fmt, first, low=low)), draw(ints(fmt, second, **few))
+    case = Case(op, (x, nonzero(y)))
+    return draw(activated(case)) if op in FUSED else case
 
 
 @st.composite
