@@ -72,12 +72,13 @@ def _steps(site: Site, b: Operand | None, g: Array, shifts: Array) -> list[Step]
     return [Step(f32_conv_nd, (x, w, b, y, *tables, *sizes, int(b is not None)))]
 
 
-def _all_places(kernel: tuple[int, ...], factor: tuple[int, ...], base: tuple[int, ...]) -> Array:
+def all_places(kernel: tuple[int, ...], factor: tuple[int, ...], base: tuple[int, ...]) -> Array:
+    """Return what each place of a window adds to an element's, axis by axis."""
     lines = [[k * f + c for k in range(n)] for n, f, c in zip(kernel, factor, base, strict=True)]
     return np.array(list(itertools.product(*lines)), np.int64).reshape(-1)
 
 
-def _window(site: Site) -> tuple[tuple[int, ...], ...]:
+def window(site: Site) -> tuple[tuple[int, ...], ...]:
     """Return size of x, kernel, size of y, stride, dilation and padding before."""
     x, w, y = operand(site.inputs[0]), operand(site.inputs[1]), site.outputs[0]
     n = len(x.type.shape) - 2
@@ -89,16 +90,16 @@ def _window(site: Site) -> tuple[tuple[int, ...], ...]:
 @lowers((conv, "f32"))
 def lower_conv(site: Site) -> list[Step]:
     """Window i meets place i s + k e - before."""
-    size, kernel, counts, stride, dilation, before = _window(site)
-    shifts = _all_places(kernel, dilation, tuple(-b for b in before))
+    size, kernel, counts, stride, dilation, before = window(site)
+    shifts = all_places(kernel, dilation, tuple(-b for b in before))
     b = site.inputs[2] if len(site.inputs) > 2 else None
     return _steps(site, b, geometry(counts, stride, (1,) * len(size), size), shifts)
 
 
 def transposed_windows(site: Site) -> tuple[Array, Array]:
     """Return the tables of `meet`: place j of y meets the element (j + before - k e) / s, where s divides that."""
-    size, kernel, counts, stride, dilation, before = _window(site)
-    shifts = _all_places(kernel, tuple(-d for d in dilation), before)
+    size, kernel, counts, stride, dilation, before = window(site)
+    shifts = all_places(kernel, tuple(-d for d in dilation), before)
     return geometry(counts, (1,) * len(size), stride, size), shifts
 
 

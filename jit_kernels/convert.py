@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..ir import FORMATS, NARROW_FLOATS, NARROW_INTS
+from ..ir import BITS_OF, FORMATS, NARROW_FLOATS, NARROW_INTS
 from ..refimpl.cast import CASTABLE, bit_cast, cast
 from .half import half_narrow, half_widen
 from .kernel import (
@@ -26,11 +26,11 @@ from .kernel import (
     kernel_family,
     share,
 )
-from .lookup import look_up_steps
+from .lookup import look_up, look_up_steps
 from .lowering import Operand, Site, Step, lowers
 from .narrow import bf16_widen, odd_doubles, to_narrow_float, to_narrow_int, to_power
 from .storage import lower_by_float32
-from .strided import View, copy, operand
+from .strided import View, copy, operand, width
 
 # What a number becomes: this many bytes of an integer (9: unsigned, of eight), or one of these.
 TO_FLOAT, TO_BOOL, TO_DOUBLE, TO_U64 = 0, -1, -2, 9
@@ -201,6 +201,35 @@ def _cast_steps(site: Site, x: Operand, y: Operand) -> list[Step]:
         return _narrow_steps(site, x, y)
     if "f16" in types:
         return lower_by_float32(site)
+    return _number_steps(x, y)
+
+
+def converted(site: Site, x: Operand, form: str) -> tuple[list[Step], Operand]:
+    """Return a tensor as one of another type, which holds its numbers or rounds them, and the steps that make it."""
+    if x.type.format == form:
+        return [], x
+    if x.value is not None:
+        return [], site.constant(cast(x.value, to=form))
+    y = _scratch(site, x, form)
+    narrow = x.type.format in (*NARROW_FLOATS, *NARROW_INTS)
+    if narrow and x.type.dtype.itemsize == 1:
+        every = np.arange(256, dtype=np.uint8).view(x.type.dtype)
+        table = site.constant(cast(every, to=form).view(BITS_OF[form]))
+        return [Step(look_up[width(x), width(y)], (x, table, y, x.type.size))], y
+    halves = x.type.format in ("f16", "bf16") and form != "f32"
+    if halves or (form == "f16" and x.type.format not in ("f32", "f64")):
+        before, wide = converted(site, x, "f32")
+        return [*before, *convert_to(wide, y)], y
+    return convert_to(x, y), y
+
+
+def convert_to(x: Operand, y: Operand) -> list[Step]:
+    """Return the step from a type of NumPy's or bfloat16 to another, in one go."""
+    types = x.type.format, y.type.format
+    if types in DIRECT:
+        return [Step(DIRECT[types], (x, y, x.type.size, *DIRECT_ARGUMENTS.get(types, ())))]
+    if types[1] in NARROW_FLOATS or types == ("f64", "f16"):
+        return to_narrow_float(x, y, saturate=False)
     return _number_steps(x, y)
 
 

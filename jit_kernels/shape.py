@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import ANY, NUMBERS, Array, Op
+from ..ir import ANY, Array, Op
 from ..quant.rule import DIALECTS
 from ..refimpl.axes import resolve_axis, whole_numbers
 from ..refimpl.detection import non_max_suppression
+from ..refimpl.fill import RANGED
 from ..refimpl.fill import range as range_op
 from ..refimpl.join import concat, pack, split, split_v, unpack
 from ..refimpl.logic import where
@@ -47,7 +48,7 @@ def lower_transpose(site: Site) -> list[Step]:
     (non_max_suppression, "f32"),
     *((unique_rows, f) for f in ORDERED),
     *((where, f) for f in ("f32", "s8", "u8", "s32", "u32", "s64", "bool")),
-    *((range_op, f) for f in NUMBERS),
+    *((range_op, f) for f in RANGED),
 )
 def lower_known(site: Site) -> list[Step]:
     """The result is known when the plan is made: it depends on types and static values alone."""

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
-from ..ir import ANY, NUMBERS, Array, TensorType, op, require
+from ..ir import ANY, FORMAT_OF, NUMBERS, Array, TensorType, is_float, op, require
 from .axes import sizes_of, whole_numbers
+from .cast import cast
+from .narrow import widen
 from .unary import same_type
 
 
@@ -30,16 +32,21 @@ def fill(dims: Array, value: Array) -> Array:
     return np.full(whole_numbers(dims), value)
 
 
+RANGED = (*NUMBERS, "s16", "f64", "bf16")
+
+
 def _infer_range(start: TensorType, limit: TensorType, delta: TensorType) -> TensorType:
     scalars = start.shape == limit.shape == delta.shape == ()
     same = start.dtype == limit.dtype == delta.dtype
     require("C1", scalars and same, "start, limit and delta are scalars of one type")
-    first, last, step = (t.known().item() for t in (start, limit, delta))
+    first, last, step = (widen(t.known()).item() for t in (start, limit, delta))
     require("C2", step != 0 and math.isfinite(first + last + step), f"delta {step}")
     require("C3", (last - first) * step >= 0, f"{first} to {last} by {step}")
-    if start.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # TFLite finds the size in float32 (range.cc)
-            ratio = np.abs((np.float32(last) - np.float32(first)) / np.float32(step))
+    if is_float(start.dtype):
+        # TFLite finds the size in float32 (range.cc)
+        wide = np.float64 if start.format == "f64" else np.float32
+        with np.errstate(over="ignore"):
+            ratio = np.abs((wide(last) - wide(first)) / wide(step))
         require("C4", bool(ratio < 2**31), f"{ratio} elements")
         return start.like((math.ceil(ratio),))
     count = -(-abs(last - first) // abs(step))
@@ -47,11 +54,12 @@ def _infer_range(start: TensorType, limit: TensorType, delta: TensorType) -> Ten
     return start.like((count,))
 
 
-@op(infer=_infer_range, dtypes=NUMBERS, static=("start", "limit", "delta"))
+@op(infer=_infer_range, dtypes=RANGED, static=("start", "limit", "delta"))
 def range(start: Array, limit: Array, delta: Array) -> Array:
     """Return start, start + delta, start + 2 delta, ... up to `limit`, which is not reached.
 
-    The number of elements is ceil(|limit - start| / |delta|), for floats computed in float32.
+    The number of elements is ceil(|limit - start| / |delta|), for floats computed in float32, and in float64
+    for float64.
 
     Inputs: `start`, `limit`, `delta`: scalars of one type.
     Constraints: (C1) They are scalars of one type. (C2) `delta` is not 0, all are finite. (C3) Its sign is that of
@@ -61,9 +69,10 @@ def range(start: Array, limit: Array, delta: Array) -> Array:
     [1, 3, 5]
     """
     count = _infer_range(*map(TensorType.of, (start, limit, delta))).shape[0]
-    wide = np.float64 if start.dtype.kind == "f" else np.int64
+    wide = np.float64 if is_float(start.dtype) else np.int64
+    first, step = (widen(np.asarray(v)).astype(wide) for v in (start, delta))
     with np.errstate(over="ignore"):
-        y = (start.astype(wide) + delta.astype(wide) * np.arange(count)).astype(start.dtype)
+        y = cast(first + step * np.arange(count), to=FORMAT_OF[start.dtype])
     y[:1] = start  # to which nothing is added: -0 stays
     return y
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...ir import Array
+from ...ir import FORMATS, Array
 from ...refimpl.fill import range
 from ..tables import ENVELOPE
 
@@ -21,4 +21,5 @@ def range_envelope(start: Array, limit: Array, delta: Array) -> Array:
     """
     y = range(start, limit, delta).astype(np.float64)
     i = np.arange(y.size)
-    return np.where(i > 0, 1.01 * (i + 3) * U * np.maximum(abs(float(start)), np.abs(y)), 0.0)
+    unit = 2.0**-8 if start.dtype == FORMATS["bf16"] else U
+    return np.where(i > 0, 1.01 * (i + 3) * unit * np.maximum(abs(float(start)), np.abs(y)), 0.0)

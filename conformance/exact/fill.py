@@ -22,7 +22,8 @@ def exact_range(start: Cells, limit: Cells, delta: Cells) -> Cells:
     """Steps are added exactly; the number of floats is found in float32."""
     first, last, step = start.values[0], limit.values[0], delta.values[0]
     if isinstance(first, float):
-        count = math.ceil(abs(f32(f32(last - first) / step)))
+        step_of = float if start.format == "f64" else f32
+        count = math.ceil(abs(step_of(step_of(last - first) / step)))
     else:
         count = math.ceil(Fraction(abs(last - first), abs(step)))
     values: list[Fraction | float] = []

@@ -8,15 +8,17 @@ from typing import Final
 
 import numpy as np
 
-from ...ir import Array, FormatError, UnsupportedError
+from ...ir import FORMAT_OF, Array, FormatError, UnsupportedError
 from ...refimpl import fill as filling
 from ...refimpl import window as ours
 from ...refimpl.axes import whole_numbers
+from ...refimpl.cast import cast
 from ...refimpl.conv import window_count
 from ...refimpl.gather import gather, scatter_nd
 from .source import ONNX, OnnxSource
 from .space import each_axis, padding_of
 from .table import ONNX_WRITER, OnnxSite
+from .tensors import MAX_BYTES, dtype_of
 
 MOST_PADDED: Final = 1 << 24  # places that are found one by one
 BEFORE_THE_FIRST: Final = np.iinfo(np.int64).min  # -1 would be the last element
@@ -234,6 +236,22 @@ def tile_of(source: OnnxSource) -> str:
 
 @ONNX.of("Range")
 def range_of(source: OnnxSource) -> str:
-    """The same; files have ends of one element where they should have scalars."""
-    ends = [source.reshaped(n, ()) for n in source.given]
-    return source.add(filling.range, *ends)
+    """The same, where the number of elements is; what leads away from the limit is empty.
+
+    Files have ends of one element where they should have scalars.
+    """
+    start, limit, delta = (source.reshaped(n, ()) for n in source.given)
+    first, last, step = (source.value(n).item() for n in (start, limit, delta))
+    return source.add(filling.range, start, start if (last - first) * step < 0 else limit, delta)
+
+
+@ONNX.of("EyeLike")
+def eye_like_of(source: OnnxSource) -> str:
+    """Ones on a diagonal, of the size of a tensor, and of its type unless another is said."""
+    x = source.input(0)
+    source.require(source.rank(x) == 2, f"EyeLike of {source.rank(x)} axes")
+    number, form = source.attribute("dtype", 0), source.type(x).format
+    form = FORMAT_OF[dtype_of(number, "attribute dtype")] if number else form
+    rows, columns = source.shape(x)
+    source.require(8 * rows * columns <= MAX_BYTES, f"a matrix of {rows} x {columns}")
+    return source.constant(cast(np.eye(rows, columns, source.attribute("k", 0)), to=form))
