@@ -28,6 +28,7 @@ from litegold.ir import (
 )
 from litegold.quant.rule import INT8
 from litegold.refimpl.activation import logistic, tanh
+from litegold.refimpl.affine import dequantize_linear, quantize_linear
 from litegold.refimpl.binary import mul
 from litegold.refimpl.cast import cast, dequantize, quantize
 from litegold.refimpl.conv import conv2d, depthwise_conv2d
@@ -64,7 +65,7 @@ WRONG_THERE = {
     tanh: np.float32([1e-38, 5e-39]),  # its products lose digits where they are subnormal
 }
 # Most cases have a projection, clipped cells, or such, for which ONNX has no word; types that its Python has not.
-SELDOM = {lstm, cast}
+SELDOM = {lstm, cast, quantize_linear, dequantize_linear}
 
 
 def plain_keys(formats):

@@ -30,7 +30,7 @@ def matmul_integer_cases(draw: st.DrawFn, fmt: str) -> Case:
     m, k = draw(st.sampled_from((1, 2, 3, 7))), draw(some_channels(37))
     n = draw(some_channels(max(1, BUDGET // (m * k * max(1, math.prod(batch))))))
     sides: list[tuple[int, ...]] = [batch, batch]
-    if batch and draw(st.booleans()):
+    if draw(st.booleans()) and batch:
         side, ones = draw(st.integers(0, 1)), draw(st.booleans())
         sides[side] = (1,) * len(batch) if ones else ()
     x, y = draw(ints(fmt, (*sides[0], m, k))), draw(ints(other, (*sides[1], k, n)))
