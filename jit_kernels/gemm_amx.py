@@ -13,9 +13,9 @@ import operator
 import numpy as np
 
 from ..ir import Array
-from .gemm_dot4 import QUAD, store_bytes
+from .gemm_dot4 import QUAD
 from .kernel import I64, Inlined, inlined
-from .requant_tiles import BYTES, Bounded, Ending, Positive, Real
+from .requant_tiles import BYTES, Bounded, Ending, Positive, Real, Sums
 from .simd import LANES, Tile, Value, Vectors, tile
 
 SIDE = 16  # rows, columns and quads of a tile
@@ -163,16 +163,9 @@ def finish_rows(
     def some(first: Value, rows: int) -> list[Value]:
         place = v.pointer(kept, v.mul(first, vectors * line))
         sums = [v.load("s32", place, line * i) for i in range(rows * vectors)]
-        padded = (sums * 4)[:4]
-        y = requantize(padded, (constants * each)[:4])
-        for i in range(rows * vectors):
-            row, j = divmod(i, vectors)
-            x = v.shuffle(y, y, range(i * v.lanes, (i + 1) * v.lanes))
-            at = v.pointer(c, v.mul(ldc, v.add(first, row)))
-            if vectors == 1:
-                store_bytes(v, x, columns, at)
-            else:
-                v.store(x, at, v.mul(second, j))
+        starts = [v.pointer(c, v.mul(ldc, v.add(first, row))) for row in range(rows)]
+        to = [v.pointer(at, v.mul(second, j)) for at in starts for j in range(vectors)]
+        requantize.store(sums, constants * rows, to, columns if vectors == 1 else None)
         return []
 
     whole = v.b.sdiv(rows, v.const(each))
@@ -222,8 +215,10 @@ def endings(name: str, kinds: dict[int, type[Ending]]) -> Tile:
     return finish
 
 
-def product(finish: Tile) -> Inlined:
+def product(finish: Tile, size: int = 1) -> Inlined:
     """Return `block(...)`, the product of a block of rows, as `gemm_dot4.product` does, but for `how`.
+
+    Results have `size` bytes.
 
     A tile's sums are requantized while the next ones are made: the processor has units for each, and stores of
     tiles take a while before they can be read. `spare` has room for two.
@@ -245,7 +240,7 @@ def product(finish: Tile) -> Inlined:
         units, rows, t, y, second = 0, 0, table, c, 0
         u = first
         while u < last:
-            column = min(u * LANES, leftmost)
+            column = min(u * LANES, leftmost) * size
             for line in range(lines):
                 i = 0
                 while i < count:
@@ -262,7 +257,7 @@ def product(finish: Tile) -> Inlined:
                     kept, other = other, kept
                     units, rows = min(2, last - u), min(sides * SIDE, count - i)
                     t, y = table + u * BYTES, c + (line * count + i) * ldc + column
-                    second = min((u + 1) * LANES, leftmost) - column
+                    second = min((u + 1) * LANES, leftmost) * size - column
                     i += rows
             u += 2
         finish(units, how, other, rows, t, y, ldc, second, columns, low, high, zero, flip)
@@ -272,3 +267,4 @@ def product(finish: Tile) -> Inlined:
 
 bounded_block = product(endings("bounded", {0: Bounded, POSITIVE: Positive}))
 real_block = product(endings("real", {0: Real}))
+sums_block = product(endings("sums", {0: Sums}), Sums.size)

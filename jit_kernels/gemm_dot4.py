@@ -1,4 +1,4 @@
-"""8-bit matrix product by the four-way dot product of bytes: signed B, 8-bit results.
+"""8-bit matrix product by the four-way dot product of bytes: signed B, 8-bit results, or the sums as int32.
 
 A is unsigned, or signed where `simd_int.signed_bytes` says so. A row of it is `runs` pieces of 4 `quads` bytes, at
 offsets from the row's address: a window in an image, or one piece. B is packed by `pack_quads`, in units of LANES
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ir import Array
 from .kernel import I64, Inlined, inlined
-from .requant_tiles import BYTES, Bounded, Ending, Real
+from .requant_tiles import BYTES, Bounded, Ending, Real, Sums
 from .simd import LANES, REGISTERS, Tile, Value, Vectors, tile
 
 QUAD = 4 * LANES  # bytes of B for four k of a unit
@@ -112,19 +112,6 @@ def sums_of_a_row(
     return [functools.reduce(v.b.add, parts[j :: len(b)]) for j in range(len(b))]
 
 
-def store_bytes(v: Vectors, x: Value, columns: Value, address: Value) -> None:
-    """Store the first `columns` of LANES bytes."""
-    whole = v.b.icmp_signed(">=", columns, v.const(v.lanes))
-    with v.b.if_else(whole) as (all_of_them, some):
-        with all_of_them:
-            v.store(x, address)
-        with some:
-            if "avx512bw" in v.isa:
-                v.store_some(x, v.mask(columns), address)
-            else:
-                v.store_first(columns, [x], address)
-
-
 def dot4_tile(rows: int, vectors: int, ending: type[Ending]) -> Tile:
     """Return the tile of some rows and one or two units of columns, the second `second` bytes behind the first."""
 
@@ -147,16 +134,9 @@ def dot4_tile(rows: int, vectors: int, ending: type[Ending]) -> Tile:
         def finish(first: Value, rows: int) -> None:
             place = v.pointer(kept, v.mul(first, vectors * row_bytes))
             some = [v.load("s32", place, row_bytes * i) for i in range(rows * vectors)]
-            some += [some[-1]] * (4 - len(some))
-            y = requantize(some, (constants * each)[:4])
-            for i in range(rows * vectors):
-                row, j = divmod(i, vectors)
-                x = v.shuffle(y, y, range(i * v.lanes, (i + 1) * v.lanes))
-                to = v.pointer(c, v.mul(ldc, v.add(first, row)))
-                if vectors == 1:
-                    store_bytes(v, x, columns, to)
-                else:
-                    v.store(x, to, v.mul(second, j))
+            lines = [v.pointer(c, v.mul(ldc, v.add(first, row))) for row in range(rows)]
+            to = [v.pointer(line, v.mul(second, j)) for line in lines for j in range(vectors)]
+            requantize.store(some, constants * rows, to, columns if vectors == 1 else None)
 
         whole = rows // each
         v.carry(whole, [], lambda i: finish(v.mul(i, each), each) or [])  # type: ignore[func-returns-value]
@@ -188,10 +168,9 @@ def row_tile(ending: type[Ending]) -> Tile:
             rows = [v.add(b, v.mul(u, unit)) for u in units]
             starts = [v.load("s32", t) for t in tables]
             sums = sums_of_a_row(v, a, (offsets, runs, quads), rows, starts)
-            y = requantize(sums, [requantize.constants(t) for t in tables])
-            for j, u in enumerate(units):
-                x = v.shuffle(y, y, range(j * v.lanes, (j + 1) * v.lanes))
-                store_bytes(v, x, columns, v.add(c, lesser(v.mul(u, v.lanes), leftmost)))
+            places = (v.mul(lesser(v.mul(u, v.lanes), leftmost), ending.size) for u in units)
+            to = [v.pointer(c, place) for place in places]
+            requantize.store(sums, [requantize.constants(t) for t in tables], to, columns)
             return []
 
         rounds = v.b.sdiv(v.add(v.b.sub(last, first), WIDE - 1), v.const(WIDE))
@@ -249,6 +228,7 @@ def dot4_any(sizes: tuple[int, ...], ending: type[Ending]) -> Tile:
 def product(sizes: tuple[int, ...], ending: type[Ending]) -> Inlined:
     """Return `block(...)`, the product of a block of rows, of tiles of some sizes with some ending."""
     ascending, any_tile, row = (*sizes[::-1],), dot4_any(sizes, ending), row_tile(ending)
+    size = ending.size
 
     @inlined
     def line(  # type: ignore[no-untyped-def]
@@ -256,9 +236,9 @@ def product(sizes: tuple[int, ...], ending: type[Ending]) -> Inlined:
     ):  # fmt: skip
         """The columns of the units u and, if it is before `last`, u + 1 of `count` rows."""
         leftmost, columns, unit = max(n - LANES, 0), min(n, LANES), runs * quads * QUAD
-        column = min(u * LANES, leftmost)
+        column = min(u * LANES, leftmost) * size
         vectors = min(2, last - u)
-        second = min((u + 1) * LANES, leftmost) - column
+        second = min((u + 1) * LANES, leftmost) * size - column
         i = 0
         while i < count:
             rows = next_rows(ascending, count - i, count, tall)
@@ -302,6 +282,7 @@ def product(sizes: tuple[int, ...], ending: type[Ending]) -> Inlined:
 
 bounded_block = product(SIZES, Bounded)
 real_block = product(FEW, Real)
+sums_block = product(SIZES, Sums)
 
 
 def tall_for(count: int) -> int:

@@ -82,7 +82,12 @@ def by_units(rows: Array, starts: list[int]) -> Array:
 
 
 class Ending:
-    """What the ends of tiles have in common: bytes are clamped as int8, then the bits of `flip` are changed."""
+    """What the ends of tiles have in common: bytes are clamped as int8, then the bits of `flip` are changed.
+
+    `size` is that of a result in bytes.
+    """
+
+    size = 1
 
     def __init__(self, v: Vectors, low: Value, high: Value, zero: Value, flip: Value) -> None:
         self.v, self.zero = v, zero
@@ -101,12 +106,42 @@ class Ending:
         scaled = [self.scaled(x, c) for x, c in zip(sums, constants, strict=True)]
         return self.clamped(self.v.saturate_s8(scaled))
 
+    def store(
+        self,
+        sums: list[Value],
+        constants: list[list[Value]],
+        places: list[Value],
+        columns: Value | None,
+    ) -> None:
+        """Requantize one to four vectors and store them: the first `columns` of each, or all if None."""
+        v, missing = self.v, 4 - len(sums)
+        y = self(sums + sums[-1:] * missing, constants + constants[-1:] * missing)
+        for i, place in enumerate(places):
+            x = v.shuffle(y, y, range(i * v.lanes, (i + 1) * v.lanes))
+            if columns is None:
+                v.store(x, place)
+            else:
+                store_bytes(v, x, columns, place)
+
     def clamped(self, x: Value) -> Value:
         """Return bytes within the bounds, flipped."""
         low, high, flip = self.ends
         for name, end in (("smax", low), ("smin", high)):
             x = self.v.call(f"llvm.{name}.v{x.type.count}i8", x.type, x, end)
         return self.v.b.xor(x, flip)
+
+
+def store_bytes(v: Vectors, x: Value, columns: Value, address: Value) -> None:
+    """Store the first `columns` of LANES bytes."""
+    whole = v.b.icmp_signed(">=", columns, v.const(v.lanes))
+    with v.b.if_else(whole) as (all_of_them, some):
+        with all_of_them:
+            v.store(x, address)
+        with some:
+            if "avx512bw" in v.isa:
+                v.store_some(x, v.mask(columns), address)
+            else:
+                v.store_first(columns, [x], address)
 
 
 class Bounded(Ending):
@@ -146,3 +181,24 @@ class Real(Ending):
         v = self.v
         zero = v.splat(v.narrow(self.zero, "s32"))
         return v.b.add(v.scale_real_inside(x, constants[0]), zero)
+
+
+class Sums(Ending):
+    """Leaves the sums as they are, int32, for a later step; of all units, which have no columns too many."""
+
+    size = 4
+
+    def constants(self, table: Value) -> list[Value]:
+        """Nothing is needed."""
+        return []
+
+    def store(
+        self,
+        sums: list[Value],
+        constants: list[list[Value]],
+        places: list[Value],
+        columns: Value | None,
+    ) -> None:
+        """Store whole vectors."""
+        for x, place in zip(sums, places, strict=True):
+            self.v.store(x, place)

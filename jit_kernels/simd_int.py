@@ -192,6 +192,14 @@ class IntegerVectors(Emitter):
         away = self.call(f"llvm.copysign.v{count}f64", kind, half, scaled)
         return self.b.fptosi(self.b.fadd(scaled, away), x.type)
 
+    def round_half_away(self, x: Value) -> Value:
+        """Return float32 below 2**22 in size as the nearest int32, halves away from zero."""
+        count = x.type.count
+        # The largest float32 below a half: with a half, what is just below would round up.
+        half = self.full("f32", 0.5 - 2.0**-25, count)
+        away = self.call(f"llvm.copysign.v{count}f32", x.type, half, x)
+        return self.b.fptosi(self.b.fadd(x, away), self.vector("s32", count))
+
 
 _PMADDWD = {  # lanes -> (intrinsic, the feature that it needs)
     4: ("llvm.x86.sse2.pmadd.wd", "sse2"),
