@@ -7,13 +7,13 @@ accumulator is multiplied by it. The names below are those of the functions in `
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..ir import Op, QuantParams, UnsupportedError
+from ..ir import Graph, Op, QuantParams, UnsupportedError
 from .fixedpoint import (
     S32,
     quantize_multiplier,
@@ -63,12 +63,19 @@ REQUANTIZATION: dict[tuple[str, str, str], Requantization] = {
     ("tflite", "conv2d_transpose", "u8"): FIXED_F32,
     ("tflite", "fully_connected", "s8"): REAL,
     ("tflite", "fully_connected", "u8"): REAL,
+    # MindSpore Lite 1.1, on int8 alone: matmul_int8.c, fullconnection_int8.cc.
+    ("nnacl", "fully_connected", "s8"): FIXED,
 }
 
 
 def requantization(op: Op[..., Any], number_format: str, dialect: str = "tflite") -> Requantization:
     """Look an operator up; one that is not in the table takes float64 multipliers and rounds twice."""
     return REQUANTIZATION.get((dialect, op.__name__, number_format), FIXED)
+
+
+def in_dialect(graph: Graph, dialect: str) -> Graph:
+    """Return the same network with all of its nodes meant in another dialect."""
+    return replace(graph, nodes=tuple(replace(node, dialect=dialect) for node in graph.nodes))
 
 
 def weight_scales(w: QuantParams, channels: int) -> NDArray[np.float32]:

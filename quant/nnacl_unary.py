@@ -27,8 +27,6 @@ from .fixedpoint import (
     INT32_MIN,
     quantize_multiplier,
     round_half_away,
-    rounding_divide_by_pot,
-    saturating_rounding_doubling_high_mul,
     scale_rounding_twice,
 )
 from .rule import INT8, Quantized
@@ -119,14 +117,14 @@ def square_nnacl(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "n
 
 def _relu_nnacl(activation: str) -> Callable[..., Array]:
     def rule(x: Quantized, *, out: tuple[TensorType, ...], **_: Any) -> Array:
-        """Rescale what is positive by float64(sx / sy): the high product is rounded, then shifted (relux_int8.c).
+        """Rescale what is positive by float64(sx / sy), rounding twice; the upper bound is nnacl's.
 
-        A shift to the left comes after the rounding, where TFLite's comes before.
+        MindSpore Lite shifts to the left after it has rounded (relux_int8.c), so that equal scales lose the lowest
+        bit; that is not followed.
         """
         y, steps = output_of(out[0]), np.maximum(centred(x), 0)
         multiplier, shift = quantize_multiplier(np.float64(x.scale) / np.float64(y.scale))
-        high = saturating_rounding_doubling_high_mul(steps, multiplier).astype(np.int64)
-        scaled = rounding_divide_by_pot(high << max(int(shift), 0), max(-int(shift), 0))
+        scaled = scale_rounding_twice(steps, multiplier, shift)
         most = activation_range(out[0], activation, "nnacl")[1]
         low = int(np.iinfo(out[0].dtype).min)
         return saturated(scaled.astype(np.int64) + y.zero_point, out[0], (low, most))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import results
-from litegold.conformance import matrix
+from litegold.conformance import matrix, rows
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
         ("README.md", "table", matrix.summary),
         ("README.md", "bench", results.excerpt),
         ("docs/ops.md", "table", matrix.markdown),
+        ("docs/rows.md", "table", rows.markdown),
     ],
 )
 def test_generated_parts_are_current(file, mark, made):

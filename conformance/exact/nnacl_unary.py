@@ -17,7 +17,7 @@ from ...refimpl.unary import round as round_op
 from ..cells import Cells
 from ..tables import EXACT_INT8
 from .binary32 import f32, half_away
-from .fixed import clamped, divided, multiplier, output_scale, scaled, tensor_scale
+from .fixed import clamped, output_scale, scaled, tensor_scale
 from .unary import Outputs, Quants, each
 
 KEY = "s8-nnacl"
@@ -91,15 +91,12 @@ def square_exact(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cell
 
 def _relu(most: float) -> Callable[..., Cells]:
     def exact(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
-        """High product, shift to the left, shift to the right."""
+        """What is negative is 0 before."""
         (sx, zx), (sy, zy, form) = tensor_scale(quant[0]), output_scale(out)
-        mantissa, exponent = multiplier(sx / sy)
         high = 10**6 if most == math.inf else half_away(f32(f32(most / sy) + zy))
 
         def one(q: int) -> int:
-            product = (max(q - zx, 0) * mantissa + 2**30) >> 31
-            steps = divided(product << max(exponent, 0), max(-exponent, 0))
-            return clamped(min(steps + zy, high), form)
+            return clamped(min(scaled(max(q - zx, 0), sx / sy) + zy, high), form)
 
         return each(one, x)
 
