@@ -22,6 +22,7 @@ from ...refimpl.softmax import softmax
 from ...refimpl.window import pad
 from ..case import Case
 from ..tables import CASES, Key
+from .binary import quantized_pair_cases
 from .draw import FINITE, SPECIAL, floats, ints, quant_params, shapes
 
 SUMS: tuple[Op[..., Any], ...] = (conv2d, depthwise_conv2d, conv2d_transpose, fully_connected)
@@ -70,8 +71,6 @@ def alike() -> Mapping[Key, st.SearchStrategy[Case]]:
     return {
         (quantize, "f32-nnacl"): quantize_cases(),
         (concat, "s8-nnacl"): concat_cases(),
-        **{
-            (op, "s8-nnacl"): CASES[op, "s8"].map(in_nnacl)
-            for op in (*SUMS, *PAIRS, *OTHERS, *UNARY)
-        },
+        **{(op, "s8-nnacl"): CASES[op, "s8"].map(in_nnacl) for op in (*SUMS, *OTHERS, *UNARY)},
+        **{(op, "s8-nnacl"): quantized_pair_cases(op, "s8").map(in_nnacl) for op in PAIRS},
     }
