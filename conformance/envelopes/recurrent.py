@@ -58,32 +58,32 @@ def exact(x: Array, lines: int = 0) -> Off:
     return Off(wide, np.zeros((len(wide), lines, wide.shape[1])), np.zeros_like(wide))
 
 
-def _with_lines(a: Off, more: int) -> Off:
+def with_lines(a: Off, more: int) -> Off:
     """Append lines that do not touch `a`."""
     empty = np.zeros((len(a.value), more, a.value.shape[1]))
     return Off(a.value, np.concatenate([a.lines, empty], axis=1), a.box)
 
 
-def _own_lines(a: Off) -> Off:
+def own_lines(a: Off) -> Off:
     """Make a line of the box of each value."""
     fresh = np.eye(a.value.shape[1]) * a.box[:, None, :]
     return Off(a.value, np.concatenate([a.lines, fresh], axis=1), np.zeros_like(a.box))
 
 
-def _dense(weights: Array, x: Off) -> tuple[F64, F64, F64, F64]:
+def dense(weights: Array, x: Off) -> tuple[F64, F64, F64, F64]:
     """Return W x, its lines, its box, and the sum of the magnitudes of its terms."""
     w = weights.astype(np.float64).T
     return x.value @ w, x.lines @ w, x.box @ np.abs(w), x.most @ np.abs(w)
 
 
-def _product(a: Off, b: Off) -> Off:
+def product(a: Off, b: Off) -> Off:
     """Multiply; the product rounds."""
     lines = a.lines * b.value[:, None] + b.lines * a.value[:, None]
     box = a.box * np.abs(b.value) + b.box * np.abs(a.value) + a.error * b.error
     return Off(a.value * b.value, lines, box + U * a.most * b.most + SUBNORMAL)
 
 
-def _bent(z: Off, value: F64, slope: F64, bend: float, span: float) -> Off:
+def bent(z: Off, value: F64, slope: F64, bend: float, span: float) -> Off:
     """Apply a function of these values and slopes, second derivative up to `bend`, and range `span`."""
     box = z.box * slope + bend / 2 * z.error**2 + FUNCTION_ERROR
     made = Off(value, z.lines * slope[:, None], box)
@@ -92,13 +92,13 @@ def _bent(z: Off, value: F64, slope: F64, bend: float, span: float) -> Off:
 
 def _sigmoid(z: Off) -> Off:
     value = 1 / (1 + np.exp(-z.value))
-    return _bent(z, value, value * (1 - value), SIGMOID_BEND, 1.0)
+    return bent(z, value, value * (1 - value), SIGMOID_BEND, 1.0)
 
 
 def _act(z: Off, activation: str) -> Off:
     if activation == "tanh":
         value = np.tanh(z.value)
-        return _bent(z, value, 1 - value**2, TANH_BEND, 2.0)
+        return bent(z, value, 1 - value**2, TANH_BEND, 2.0)
     low, high = ACTIVATIONS[activation]
     inside = (z.value - z.error >= low) & (z.value + z.error <= high)
     return z.boxed(activate(z.value, activation), z.error, ~inside)
@@ -140,7 +140,7 @@ def _gate(
     x: Off, h: Off, c: Off, w: Array, r: Array, p: Array | None, b: Array, n: Array | None
 ) -> Off:
     """Return a gate before its activation: D + H products, a peephole and a bias in any order."""
-    wx, rh = _dense(w, x), _dense(r, h)
+    wx, rh = dense(w, x), dense(r, h)
     value, lines, box, terms = wx[0] + rh[0], rh[1], rh[2], wx[3] + rh[3]
     if p is not None:
         value, lines = value + c.value * p, lines + c.lines * p
@@ -204,17 +204,17 @@ def lstm_envelope(
         if wi is not None and ri is not None and bi is not None:
             entry = _sigmoid(_gate(frame, h, c, wi, ri, pi, bi, ni))
         update = _act(_gate(frame, h, c, wc, rc, None, bc, nc), activation)
-        kept, added = _product(forget, c), _product(entry, update)
+        kept, added = product(forget, c), product(entry, update)
         box = kept.box + added.box + U * (kept.most + added.most)
         c = _clipped(Off(kept.value + added.value, kept.lines + added.lines, box), cell_clip)
-        c, h = _own_lines(c), _with_lines(h, len(wo))
-        h = _product(_sigmoid(_gate(frame, h, c, wo, ro, po, bo, no)), _act(c, activation))
+        c, h = own_lines(c), with_lines(h, len(wo))
+        h = product(_sigmoid(_gate(frame, h, c, wo, ro, po, bo, no)), _act(c, activation))
         if projection is not None:
-            value, lines, box, terms = _dense(projection, h)
+            value, lines, box, terms = dense(projection, h)
             bias = np.zeros(1) if projection_bias is None else projection_bias.astype(np.float64)
             box = box + gamma(len(wo) + 2) * (terms + np.abs(bias))
             h = _clipped(Off(value + bias, lines, box), proj_clip)
-        h, c = _own_lines(h), _with_lines(c, h.value.shape[1])
+        h, c = own_lines(h), with_lines(c, h.value.shape[1])
         outputs[t] = h.error + U * h.most
     y = outputs if time_major else outputs.swapaxes(0, 1)
     state, cell = (a.error + U * a.most for a in (h, c))
@@ -238,7 +238,7 @@ def svdf_envelope(
     times its weight. Activations do not magnify.
     """
     batch, (filters, memory) = len(x), time.shape
-    value, _, _, terms = _dense(feature, exact(x))
+    value, _, _, terms = dense(feature, exact(x))
     newest = gamma(x.shape[1] + 1) * terms + SUBNORMAL
     history = np.abs(state.astype(np.float64)).reshape(batch, filters, memory)
     weights = np.abs(time.astype(np.float64))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,10 +9,11 @@ import numpy as np
 from ...ir import FormatError, UnsupportedError
 from ...refimpl.binary import add
 from ...refimpl.gather import gather
-from ...refimpl.join import pack, split
+from ...refimpl.join import split
 from ...refimpl.recurrent import lstm
-from ...refimpl.shape import expand_dims
+from ...refimpl.rnn import lstm_layer
 from ...refimpl.window import reverse
+from .rnn import layer_of, row_of, together, ways_of
 from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
 
@@ -77,33 +77,26 @@ def write_lstm(site: OnnxSite) -> tuple[str, ...]:
 
 @ONNX.of("LSTM")
 def lstm_of(source: OnnxSource) -> tuple[str, ...]:
-    """One direction or both; states that are absent are zeros. Y is (T, directions, N, H)."""
-    way = source.attribute("direction", "forward")
-    ways = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
-    if way not in ways:
-        raise FormatError(f"direction {way!r}")
-    _require_usual(source, len(ways[way]))
-    parts = [_direction(source, i, turned) for i, turned in enumerate(ways[way])]
+    """The layer as LiteRT has it, whose kernels are quicker, where it is that; else the general one."""
+    ways = ways_of(source)
+    if not _is_usual(source, len(ways)):
+        return layer_of(source, lstm_layer, 2, coupled=bool(source.attribute("input_forget", 0)))
+    parts = [_direction(source, i, turned) for i, turned in enumerate(ways)]
     ys, hs, cs = zip(*parts, strict=True)
-    last = 0 if source.attribute("layout", 0) else -1
-    source.require(last == -1, "layout=1")
-    return _together(source, ys, 1), _together(source, hs, 0), _together(source, cs, 0)
+    return together(source, ys, 1), together(source, hs, 0), together(source, cs, 0)
 
 
-def _together(source: OnnxSource, parts: Sequence[str], axis: int) -> str:
-    """Return the results of all directions in one, with an axis for them."""
-    if len(parts) == 1:
-        return source.add(expand_dims, parts[0], source.whole(axis))
-    return source.add(pack, *parts, axis=axis)
-
-
-def _require_usual(source: OnnxSource, ways: int) -> None:
+def _is_usual(source: OnnxSource, ways: int) -> bool:
+    """Whether weights are constants, functions the usual ones, and nothing is clipped, coupled, short or turned."""
     usual = ("sigmoid", "tanh", "tanh") * ways
-    given = tuple(a.lower() for a in source.attribute("activations", usual))
-    source.require(given == usual, f"activations={given}")
-    source.require(not source.attribute("clip", 0.0), "clip")
-    source.require(not source.attribute("input_forget", 0), "input_forget")
-    source.require(source.optional(4) is None, "sequence_lens")
+    given = tuple(str(a).lower() for a in source.attribute("activations", usual))
+    fixed = all(source.known(source.optional(i)) is not None for i in (1, 2))
+    fixed = fixed and all(
+        source.optional(i) is None or source.known(source.optional(i)) is not None for i in (3, 7)
+    )
+    odd = source.attribute("clip", 0.0) or source.attribute("input_forget", 0)
+    turned = source.attribute("layout", 0) or source.optional(4) is not None
+    return given == usual and fixed and not odd and not turned
 
 
 def _direction(source: OnnxSource, way: int, turned: bool) -> tuple[str, str, str]:
@@ -117,9 +110,7 @@ def _direction(source: OnnxSource, way: int, turned: bool) -> tuple[str, str, st
     halves = [zeros] * 8 if source.optional(3) is None else _gates(source, source.input(3), way, 8)
     b = [source.add(add, halves[i], halves[4 + i]) for i in range(4)]
     start = source.constant(np.zeros((batch, cells), np.float32))
-    h, c = (
-        start if source.optional(i) is None else _row(source, source.input(i), way) for i in (5, 6)
-    )
+    h, c = (row_of(source, i, way) or start for i in (5, 6))
     peepholes = (
         [None] * 3 if source.optional(7) is None else _gates(source, source.input(7), way, 3)
     )
@@ -131,12 +122,7 @@ def _direction(source: OnnxSource, way: int, turned: bool) -> tuple[str, str, st
     return source.add(reverse, y, source.whole([0])) if turned else y, h, c
 
 
-def _row(source: OnnxSource, x: str, way: int) -> str:
-    """Return what belongs to a direction, without that axis."""
-    return source.add(gather, x, source.whole(way), axis=0)
-
-
 def _gates(source: OnnxSource, x: str, way: int, count: int = 4) -> tuple[str, ...]:
     """Return the tensors of the gates of a direction."""
-    mine = _row(source, x, way)
+    mine = source.add(gather, x, source.whole(way), axis=0)
     return source.several(split, source.whole(0), mine, count=count)
