@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def _require_layer(
     gates: int,
     w: TensorType,
     r: TensorType,
-    given: dict[str, tuple[TensorType | None, tuple[int, ...]]],
+    given: Mapping[str, tuple[TensorType | None, tuple[int, ...]]],
     lengths: TensorType | None,
 ) -> None:
     """Require (C1) to (C4), which all layers have; `given` are the other inputs and their shapes."""

@@ -41,9 +41,13 @@ SMOOTH: dict[str, tuple[Slope, Callable[[float, float], float]]] = {
 }
 # Of functions in pieces: where they meet, the slope of each, and the largest second derivative.
 PIECES: dict[str, tuple[Callable[[float, float], Numbers], Slope, Callable[[float], float]]] = {
-    "relu": (lambda a, b: (0.0,), lambda x, y, a, b: (x > 0) * 1.0, lambda a: 0.0),
+    "relu": (lambda a, b: (0.0,), lambda x, y, a, b: np.where(x > 0, 1.0, 0.0), lambda a: 0.0),
     "leaky_relu": (lambda a, b: (0.0,), lambda x, y, a, b: np.where(x < 0, a, 1.0), lambda a: 0.0),
-    "thresholded_relu": (lambda a, b: (a,), lambda x, y, a, b: (x > a) * 1.0, lambda a: 0.0),
+    "thresholded_relu": (
+        lambda a, b: (a,),
+        lambda x, y, a, b: np.where(x > a, 1.0, 0.0),
+        lambda a: 0.0,
+    ),
     "hard_sigmoid": (
         lambda a, b: (-b / a, (1 - b) / a) if a else (),
         lambda x, y, a, b: np.where((y > 0) & (y < 1), a, 0.0),
