@@ -33,7 +33,7 @@ def has_exact(case: Case) -> bool:
 
 def exact(case: Case) -> tuple[Array, ...]:
     """Return the outputs of a case by its exact oracle, rounded once to the output types."""
-    cells = [None if a is None else Cells.of(a) for a in case.args]
+    cells = [_as_cells(a) for a in case.args]
     attributes = {**case.op.attributes, **case.attributes}
     out = case.out
     key = (case.op, case.format)

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..ir import Array, Op
 from ..refimpl.fill import fill, zeros_like
+from ..refimpl.logic import assertion
 
 # What these return is one value by their meaning: only that there is some can be asked.
-UNIFORM: tuple[Op[..., Any], ...] = (fill, zeros_like)
+UNIFORM: tuple[Op[..., Any], ...] = (fill, zeros_like, assertion)
 
 
 def is_telling(op: Op[..., Any], outputs: Sequence[Array]) -> bool:

@@ -38,11 +38,13 @@ OK = 0
 INDEX_OUT_OF_RANGE = 1
 DIVISION_BY_ZERO = 2
 OUT_OF_DOMAIN = 3
+ASSERTION_FAILED = 4
 
 CODES = {
     INDEX_OUT_OF_RANGE: "an index is out of range",
     DIVISION_BY_ZERO: "an integer is divided by zero",
     OUT_OF_DOMAIN: "the function has no value for an element",
+    ASSERTION_FAILED: "an assertion does not hold",
 }
 
 

@@ -10,6 +10,7 @@ from ..ir import Op
 from ..quant.rule import Quantized
 from ..refimpl.binary import INTEGERS
 from ..refimpl.logic import (
+    assertion,
     equal,
     greater,
     greater_equal,
@@ -22,7 +23,7 @@ from ..refimpl.logic import (
     select,
 )
 from .broadcast import layout_operand, pairwise
-from .kernel import BOOL, I64, OK, S64, T, inlined, kernel, kernel_family, share
+from .kernel import ASSERTION_FAILED, BOOL, I64, OK, S64, T, inlined, kernel, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
 from .requant import factor, scale_twice
 from .shape import any_format
@@ -170,3 +171,21 @@ def lower_select(site: Site) -> list[Step]:
             steps += copy(site, x, view, place, View.of(z.type.shape))
         places.append(place)
     return [*steps, Step(choose[width(z)], (*places, z, z.type.size))]
+
+
+@kernel
+def hold_all(x: BOOL, y: BOOL, count: I64, tid: I64, threads: I64) -> I64:
+    """Copy what must hold everywhere."""
+    start, stop = share(count, tid, threads)
+    for i in range(start, stop):
+        if x[i] == 0:
+            return ASSERTION_FAILED
+        y[i] = x[i]
+    return OK
+
+
+@lowers((assertion, "bool"))
+def lower_assertion(site: Site) -> list[Step]:
+    """Lower to one loop."""
+    (x,), (y,) = site.inputs, site.outputs
+    return [Step(hold_all, (x, y, y.type.size))]

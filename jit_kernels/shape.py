@@ -14,6 +14,7 @@ from ..refimpl.fill import RANGED
 from ..refimpl.fill import range as range_op
 from ..refimpl.join import concat, pack, split, split_v, unpack
 from ..refimpl.logic import where
+from ..refimpl.packed import custom_extract_features, custom_normalize, skip_gram
 from ..refimpl.shape import expand_dims, rank, reshape, shape, squeeze, transpose
 from ..refimpl.sort import KEYS, ORDERED, unique, unique_rows
 from .kernel import F64, I64, OK, T, inlined, kernel_family, share
@@ -46,6 +47,7 @@ def lower_transpose(site: Site) -> list[Step]:
     *any_format(shape, rank),
     *((unique, f) for f in KEYS),
     (non_max_suppression, "f32"),
+    *((op, "u8") for op in (skip_gram, custom_extract_features, custom_normalize)),
     *((unique_rows, f) for f in ORDERED),
     *((where, f) for f in ("f32", "s8", "u8", "s32", "u32", "s64", "bool")),
     *((range_op, f) for f in RANGED),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir import ANY, Array, TensorType, op, require
+from ..ir import ANY, Array, RunError, TensorType, op, require
 from .binary import MAX_AXES, REALS, broadcast_type
 from .unary import same_type
 
@@ -192,3 +192,23 @@ def where(condition: Array) -> Array:
     [[0, 0], [1, 0], [1, 1]]
     """
     return np.argwhere(condition)
+
+
+def _infer_assertion(condition: TensorType) -> TensorType:
+    require("C1", condition.format == "bool", f"condition is {condition.format}, not bool")
+    return condition.like(condition.shape)
+
+
+@op(infer=_infer_assertion, dtypes=("bool",))
+def assertion(condition: Bool) -> Bool:
+    """Return `condition`, which must hold everywhere; it is an error if it does not.
+
+    Inputs: `condition` bool.
+    Constraints: (C1) It is bool.
+
+    >>> assertion(np.array([True])).tolist()
+    [True]
+    """
+    if not np.all(condition):
+        raise RunError("the assertion does not hold")
+    return condition.copy()

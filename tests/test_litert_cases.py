@@ -17,7 +17,10 @@ from litegold.formats.tflite.table import TFLITE_WRITER, TYPE_OF_FORMAT
 from litegold.ir import UnsupportedError
 from litegold.refimpl.detection import detection_postprocess
 from litegold.refimpl.logic import select, where
+from litegold.refimpl.packed import packed, unpacked
 from litegold.runtime.interpreter import interpret
+
+STRING = schema.TensorType.STRING
 
 pytestmark = pytest.mark.slow  # not in make quick
 
@@ -53,6 +56,9 @@ NOT_IN_LITERT = {
     "sign": ("s8 s16 s64", "Unsupported datatype"),
     "ceil": ("f32", "Didn't find op"),
     "elu": ("f32", "Didn't find op|another alpha"),
+    "custom_extract_features": ("u8", "Encountered unresolved custom op"),
+    "custom_normalize": ("u8", "Encountered unresolved custom op"),
+    "custom_predict": ("f32", "Encountered unresolved custom op"),
     "concat": ("u16 u64", "is_supported_type"),
     "detection_postprocess": ("s8", "float32 or uint8"),
     "depth_to_space": ("bool s16 u16 u32 u64", "data_type =="),
@@ -91,9 +97,11 @@ def run_litert(litert, case, model):
     inputs, outputs = file.InputsAsNumpy(), file.OutputsAsNumpy()
     names = [file.Tensors(int(i)).Name().decode() for i in inputs]
     feeds = case.feeds()
+    texts = {int(i) for i in (*inputs, *outputs) if file.Tensors(int(i)).Type() == STRING}
     feed = {int(i): feeds[n] for i, n in zip(inputs, names, strict=True)}
+    feed = {i: np.array(unpacked(a)) if i in texts else a for i, a in feed.items()}
     (tensors,) = litert.run(model, [feed], tensors=[int(i) for i in outputs])
-    return [tensors[int(i)] for i in outputs]
+    return [packed(tensors[i].tolist()) if i in texts else tensors[i] for i in map(int, outputs)]
 
 
 def check(litert, case, tally):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Array
-from ...refimpl import block, fill, gather, join, logic, resize, shape, sort, window
+from ...refimpl import block, embedding, fill, gather, join, logic, resize, shape, sort, window
 from ..tables import ENVELOPE
 
 EXACT_RESULTS = (
@@ -35,6 +35,7 @@ EXACT_RESULTS = (
     ),
     *(
         gather.reverse_sequence,
+        embedding.hashtable_lookup,
         sort.topk,
         sort.unique,
         sort.unique_rows,

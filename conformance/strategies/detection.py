@@ -49,8 +49,8 @@ def _attributes(draw: st.DrawFn, classes: int, low: float) -> dict[str, Any]:
     return {
         "max_detections": draw(st.integers(1, 6)),
         "num_classes": classes,
-        "score_threshold": draw(st.sampled_from([low, 0.25, 0.5, 0.6])),
-        "iou_threshold": draw(st.sampled_from([0.25, 1 / 3, 0.5, 0.6, 1.0])),
+        "score_threshold": draw(st.sampled_from([low, 0.25, 0.5])),
+        "iou_threshold": draw(st.sampled_from([0.5, 1 / 3, 0.6, 0.25, 1.0])),
         "scale": draw(st.sampled_from([(1.0, 1.0, 1.0, 1.0), (10.0, 10.0, 5.0, 5.0)])),
         "regular": draw(st.booleans()),
         "max_classes_per_detection": draw(st.integers(1, 3)),
@@ -72,7 +72,7 @@ def detection_postprocess_cases(draw: st.DrawFn) -> Case:
     if draw(st.booleans()):
         boxes[..., 2:4] = 0  # sizes of the anchors themselves
         boxes[..., :2] = rng.integers(-1, 2, (1, count, 2))
-    scores = rng.permutation(count * (classes + more)).reshape(1, count, -1) / 64 + 1 / 128
+    scores = (rng.permutation(64)[: count * (classes + more)] + 0.5).reshape(1, count, -1) / 64
     anchors = rng.integers(0, 5, (count, 4)) / 4 + np.array([0, 0, 0.5, 0.5])
     args = (boxes, scores.astype(np.float32), anchors.astype(np.float32))
     return Case(detection_postprocess, args, draw(_attributes(classes, 0.0)))

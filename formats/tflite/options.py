@@ -28,6 +28,7 @@ _ENUM_OF_FIELD = {
     "kernel_type": tflite.LSTMKernelType,
     "mode": tflite.MirrorPadMode,
     "combiner": tflite.CombinerType,
+    "type": tflite.LSHProjectionType,
 }
 # Operators whose options table is not called after them.
 _OPTIONS_OF_CODE = {

@@ -173,6 +173,7 @@ class TfliteRecord:
         constants: additional tensors, whose types carry values.
         intermediates: types of additional tensors that only carry quantization.
         custom: options of a custom operator; None for one of the schema.
+        texts: tensors of bytes that are strings packed.
     """
 
     code: str
@@ -182,6 +183,7 @@ class TfliteRecord:
     constants: Mapping[str, TensorType] = field(default_factory=dict)
     intermediates: tuple[TensorType, ...] = ()
     custom: bytes | None = None
+    texts: tuple[str, ...] = ()
 
 
 def custom(code: str) -> str:

@@ -56,6 +56,9 @@ class Tensors:
 
     def _enter(self, tensor: Any, name: str, index: int) -> None:
         where = f"tensor {index} {name!r}"
+        if tensor.Type() == tflite.TensorType.STRING:
+            self._enter_texts(tensor, name, index, where)
+            return
         shape, open_axes = _shape_of(tensor, where)
         dtype = _dtype_of(tensor, where)
         if math.prod(shape) * dtype.itemsize > MAX_BYTES:
@@ -72,6 +75,24 @@ class Tensors:
                 raise FormatError(f"{where}: variables take more than {MAX_STATE_BYTES} bytes")
         elif open_axes:
             self.open_axes[name] = open_axes
+        self.workspace.tensors[name] = type
+        self.workspace.origin[name] = index
+
+    def _enter_texts(self, tensor: Any, name: str, index: int, where: str) -> None:
+        """Enter a tensor of strings as what it is stored as: bytes, whose number is open (refimpl.packed)."""
+        buffer, raw = tensor.Buffer(), np.zeros(0, np.uint8)
+        if not 0 <= buffer < self.model.BuffersLength() or tensor.IsVariable():
+            raise FormatError(f"{where}: buffer {buffer}, or strings that live on between runs")
+        if buffer:
+            raw = self._bytes_of(self.model.Buffers(buffer), where)
+        type = TensorType((1,), np.dtype(np.uint8))
+        if len(raw):
+            value = np.array(raw, np.uint8)
+            value.flags.writeable = False
+            self.workspace.constants[name] = value
+            type = TensorType.of(value)
+        else:
+            self.open_axes[name] = (0,)
         self.workspace.tensors[name] = type
         self.workspace.origin[name] = index
 

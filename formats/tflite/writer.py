@@ -58,6 +58,7 @@ class _Writer:
             for name, type in graph.tensors.items()
             if name not in self.successors
         }
+        self.texts: set[str] = set()
         self.records = [self._record(i) for i in range(len(graph.nodes))]
         self.index = {name: i for i, name in enumerate(self.types)}
         self.codes = sorted({(r.code, r.version, r.custom is not None) for r, _ in self.records})
@@ -91,6 +92,7 @@ class _Writer:
         except UnsupportedError as error:
             raise UnsupportedError(f"{node}: {error}") from error
         self.types |= record.constants
+        self.texts |= set(record.texts)
         carriers = [f"{node.outputs[0]}/intermediate{i}" for i in range(len(record.intermediates))]
         self.types |= dict(zip(carriers, record.intermediates, strict=True))
         return record, carriers
@@ -149,15 +151,17 @@ class _Writer:
         if type.value is not None:
             buffer = len(self.values)
             self.values.append(type.value)
-        open_axes = self.graph.dynamic.get(name, ())
+        text_type = name in self.texts  # its shape counts texts, not their bytes
+        open_axes = () if text_type else self.graph.dynamic.get(name, ())
         signature = [-1 if i in open_axes else n for i, n in enumerate(type.shape)]
-        shape = self._numbers(type.shape, np.int32)
+        shape = self._numbers((1,) if text_type else type.shape, np.int32)
         marks = self._numbers(signature, np.int32) if open_axes else 0
         text = b.CreateString(name)
         quant = self._quant(type.quant) if type.quant else 0
         tflite.TensorStart(b)
         tflite.TensorAddShape(b, shape)
-        tflite.TensorAddType(b, getattr(tflite.TensorType, TYPE_OF_FORMAT[type.format]))
+        kind = "STRING" if text_type else TYPE_OF_FORMAT[type.format]
+        tflite.TensorAddType(b, getattr(tflite.TensorType, kind))
         tflite.TensorAddBuffer(b, buffer)
         tflite.TensorAddName(b, text)
         if quant:
