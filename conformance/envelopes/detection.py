@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...ir import Array
-from ...refimpl.detection import detection_postprocess
+from ...refimpl.detection import detection_postprocess, non_max_suppression
 from ..tables import ENVELOPE
 
 
-@ENVELOPE.of(detection_postprocess)
-def detection_postprocess_envelope(*tensors: Array, **attributes: Any) -> tuple[Array, ...]:
+@ENVELOPE.of(detection_postprocess, non_max_suppression)
+def detection_envelope(*tensors: Array | None, **attributes: Any) -> tuple[Array, ...]:
     """Allow nothing.
 
     Which boxes are chosen jumps where an overlap passes its threshold, so that no bound could tell right from wrong.
