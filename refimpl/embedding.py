@@ -25,7 +25,7 @@ def _infer_hashtable_lookup(
     return y, values.like(lookup.shape, np.uint8)
 
 
-@op(infer=_infer_hashtable_lookup, dtypes=ANY, format_input=2)
+@op(infer=_infer_hashtable_lookup, dtypes=ANY, format_input=2, moves=True)
 def hashtable_lookup(lookup: Array, keys: Array, values: Array) -> tuple[Array, Array]:
     """Return the row of `values` that belongs to each key looked up, or zeros, and whether it was found (1 or 0, u8).
 
