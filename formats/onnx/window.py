@@ -148,10 +148,17 @@ def pad_of(source: OnnxSource) -> str:
     value = source.optional(2) if source.version >= 11 else None
     if source.version < 11 and source.attribute("value", 0.0):
         value = source.scalar(source.attribute("value", 0.0), x)
-    around = source.whole(sides)
-    if value is None:
-        return source.add(ours.pad, x, around)
-    return source.add(ours.pad, x, around, source.reshaped(value, (1,)))
+    return _surrounded(source, x, source.whole(sides), value)
+
+
+def _surrounded(source: OnnxSource, x: str, sides: str, value: str | None) -> str:
+    """Put one number around; bytes, which are quantized where they are padded, go through wider numbers."""
+    form = source.type(x).format
+    inputs = [x] if value is None else [x, source.reshaped(value, (1,))]
+    if form in ("u8", "s8"):
+        inputs = [source.add(cast, n, to="s32") for n in inputs]
+    y = source.add(ours.pad, inputs[0], sides, *inputs[1:])
+    return source.add(cast, y, to=form) if form in ("u8", "s8") else y
 
 
 MIRRORS: dict[str, Callable[[Array, int], Array]] = {
