@@ -53,6 +53,7 @@ class Row:
         return [(name, form or FORMS[column]) for name, _, form in pairs]
 
 
+_STACKED = "a list is its tensors stacked"
 _TRUTH = "numbers are cast to truth values before, and these to numbers after"
 _SCALARS = {"fp16": "cast:f16 {0}:bool", "fp32": "cast {0}:bool"}
 
@@ -179,15 +180,11 @@ ROWS = (
     Row("Stack", "pack", "h"),
     Row("Sub", "sub", "hb"),
     Row("Tanh", "tanh", "h"),
-    Row("TensorListFromTensor", "split_to_sequence:host", note="along the first axis, without it"),
-    Row("TensorListGetItem", "sequence_at:host"),
-    Row("TensorListReserve", "sequence_construct:host", note="of zeros of the given shape"),
-    Row(
-        "TensorListSetItem",
-        "sequence_erase:host sequence_insert:host",
-        note="one goes out, another in at its place",
-    ),
-    Row("TensorListStack", "concat_from_sequence:host", note="along a new first axis"),
+    Row("TensorListFromTensor", "reshape", note=_STACKED),
+    Row("TensorListGetItem", "gather", note=f"one place, {_STACKED}"),
+    Row("TensorListReserve", "fill", note=f"zeros, {_STACKED}"),
+    Row("TensorListSetItem", "scatter_nd_update", note=f"one place, {_STACKED}"),
+    Row("TensorListStack", "reshape", note=_STACKED),
     Row("Tile", "tile"),
     Row("TopK", "topk", "b"),
     Row("Transpose", "transpose", "h"),
