@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..ir import UnsupportedError
+from ..ir import Op, UnsupportedError
 from ..quant.activation import output_of
 from ..quant.nnacl_unary import FUNCTIONS, LEAST
-from ..refimpl.activation import logistic, relu, relu6, tanh
+from ..refimpl.activation import hard_swish, leaky_relu, logistic, relu, relu6, tanh
 from ..refimpl.cast import quantize
 from ..refimpl.unary import rsqrt, square
 from .kernel import F32, F64, I64, OK, T, kernel_family, share
 from .lookup import lower_by_table, lower_from
 from .lowering import Site, Step, lowers
 
-for _op in (*FUNCTIONS, rsqrt, square, logistic, tanh, relu, relu6):
+ACTIVATIONS: tuple[Op[..., Any], ...] = (hard_swish, leaky_relu, logistic, tanh, relu, relu6)
+
+for _op in (*FUNCTIONS, rsqrt, square, *ACTIVATIONS):
     _lower = lower_from(LEAST[_op]) if _op in LEAST else lower_by_table
     lowers((_op, "s8-nnacl"), (_op, "u8-nnacl"))(_lower)
 

@@ -189,7 +189,7 @@ def _high_mul_16(a: S32, b: int | S32, *, rounding: bool) -> S32:
     return np.where((a == -(2**15)) & (b == -(2**15)), 2**15 - 1, high).astype(np.int32)
 
 
-@INT8.of((hard_swish, "s8"), (hard_swish, "u8"))
+@INT8.of((hard_swish, "s8"), (hard_swish, "u8"), (hard_swish, "s8-nnacl"))
 def hard_swish_int8(x: Quantized, *, out: tuple[TensorType, ...], dialect: str = "tflite") -> Array:
     """Multiply x by a 16-bit fixed-point clamp of (x + 3) / 6 (hard_swish.h)."""
     y = output_of(out[0])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir import Array, Op, RunError, TensorType, UnsupportedError
-from ..refimpl.activation import relu, relu6
+from ..refimpl.activation import leaky_relu, relu, relu6
 from ..refimpl.cast import quantize
 from ..refimpl.logic import logical_not
 from ..refimpl.unary import abs as abs_op
@@ -134,6 +134,24 @@ def _relu_nnacl(activation: str) -> Callable[..., Array]:
 
 for _op, _activation in ((relu, "relu"), (relu6, "relu6")):
     INT8.of((_op, KEY))(_relu_nnacl(_activation))
+
+
+@INT8.of((leaky_relu, KEY))
+def leaky_relu_nnacl(
+    x: Quantized, *, out: tuple[TensorType, ...], alpha: float, dialect: str = "nnacl"
+) -> Array:
+    """Multiply by float32(sx (1 / sy)), and before that by `alpha` what is negative; add the zero points in float32.
+
+    MindSpore Lite asks for the sign of the stored integer, and leaves `alpha` out of the summand of its zero point
+    (leaky_relu_int8.c): that is right for zero points of 0, and not followed for others.
+    """
+    y = output_of(out[0])
+    factor = x.scale * (np.float32(1) / y.scale)
+    stored, away = x.value.astype(np.float32), np.float32(-x.zero_point) * factor
+    slope = np.float32(alpha)
+    negative = stored * slope * factor + away * slope
+    steps = np.where(centred(x) <= 0, negative, stored * factor + away)
+    return nearest_steps(steps, out[0])
 
 
 @INT8.of((quantize, "f32-nnacl"))

@@ -181,7 +181,7 @@ def hard_swish_exact(x: Cells) -> Cells:
     return each(one, x)
 
 
-@EXACT_INT8.of((hard_swish, "s8"), (hard_swish, "u8"))
+@EXACT_INT8.of((hard_swish, "s8"), (hard_swish, "u8"), (hard_swish, "s8-nnacl"))
 def hard_swish_exact_int(x: Cells, *, quant: Quants, out: Outputs, dialect: str) -> Cells:
     """16-bit fixed point: x in 1/128 steps, times a gate in [0, 1] of 15 bits, the last product cut."""
     (sx, zx), (sy, zy, form) = tensor_scale(quant[0]), output_scale(out)

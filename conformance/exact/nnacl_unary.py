@@ -8,7 +8,7 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from ...refimpl.activation import relu, relu6
+from ...refimpl.activation import leaky_relu, relu, relu6
 from ...refimpl.cast import quantize
 from ...refimpl.logic import logical_not
 from ...refimpl.unary import abs as abs_op
@@ -105,6 +105,22 @@ def _relu(most: float) -> Callable[..., Cells]:
 
 EXACT_INT8.of((relu, KEY))(_relu(math.inf))
 EXACT_INT8.of((relu6, KEY))(_relu(6.0))
+
+
+@EXACT_INT8.of((leaky_relu, KEY))
+def leaky_relu_exact(x: Cells, *, alpha: float, quant: Quants, out: Outputs, dialect: str) -> Cells:
+    """A line for each sign, in float32."""
+    (sx, zx), (sy, zy, form) = tensor_scale(quant[0]), output_scale(out)
+    factor, slope = f32(sx * f32(1 / sy)), f32(alpha)
+    away = f32(-zx * factor)
+
+    def one(q: int) -> int:
+        steps = f32(f32(q * factor) + away)
+        if q <= zx:
+            steps = f32(f32(f32(q * slope) * factor) + f32(away * slope))
+        return clamped(half_away(steps) + zy, form)
+
+    return each(one, x)
 
 
 @EXACT_INT8.of((quantize, "f32-nnacl"))

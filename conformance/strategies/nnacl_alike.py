@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ...ir import FORMATS, Op
-from ...refimpl.activation import logistic, relu, relu6, tanh
+from ...refimpl.activation import hard_swish, leaky_relu, logistic, relu, relu6, tanh
 from ...refimpl.binary import add, mul, sub
 from ...refimpl.block import space_to_batch_nd
 from ...refimpl.cast import dequantize, quantize
@@ -35,7 +35,7 @@ OTHERS: tuple[Op[..., Any], ...] = (
     pad,
     space_to_batch_nd,
 )
-UNARY: tuple[Op[..., Any], ...] = (logistic, relu, relu6, tanh)
+UNARY: tuple[Op[..., Any], ...] = (hard_swish, leaky_relu, logistic, relu, relu6, tanh)
 
 
 def in_nnacl(case: Case) -> Case:
