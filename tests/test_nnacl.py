@@ -8,6 +8,7 @@ import pytest
 from litegold.conformance.case import Case
 from litegold.conformance.inputs import random_feeds
 from litegold.conformance.strategies.shifted import unsigned_case
+from litegold.formats import onnx, tflite
 from litegold.ir import QuantParams, TensorType, UnsupportedError
 from litegold.quant.calibration import observe
 from litegold.quant.dialects import in_dialect
@@ -17,6 +18,7 @@ from litegold.refimpl.activation import prelu
 from litegold.refimpl.binary import add
 from litegold.refimpl.pool import avg_pool2d
 from litegold.refimpl.shape import transpose
+from litegold.refimpl.unary import abs as abs_op
 from litegold.runtime.interpreter import interpret
 from litegold.runtime.session import Session
 from litegold.train.models.table import MODELS
@@ -72,3 +74,13 @@ def test_what_moves_bytes_is_the_same_in_all_dialects():
     x = TensorType((2, 3), np.dtype(np.int8), QuantParams((0.5,)))
     perm = TensorType.of(np.int32([1, 0]))
     assert number_format(transpose, (x, perm), "nnacl") == "s8"
+
+
+def test_files_do_not_hold_another_dialect():
+    quant = QuantParams((0.5,))
+    case = Case(abs_op, (np.int8([1, -2]),), quant=(quant,), out_quant=(quant,), dialect="nnacl")
+    graph = case.graph()
+    with pytest.raises(UnsupportedError, match="no dialect nnacl"):
+        tflite.write(graph)
+    with pytest.raises(UnsupportedError, match="rounds quantized numbers"):
+        onnx.write_graph(graph)

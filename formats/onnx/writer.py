@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...ir import Array, Node, TensorType, UnsupportedError, format_of
-from ...quant.rule import INT8
+from ...ir import Array, Node, TensorType, UnsupportedError
+from ...quant.rule import INT8, number_format
 from .table import ONNX_WRITER, OnnxRecord, OnnxSite
 
 OPSET: Final = 21
@@ -25,7 +25,7 @@ def site_of(node: Node, types: Mapping[str, TensorType]) -> OnnxSite:
         UnsupportedError: there is no rule, the node is quantized, or ONNX cannot say it.
     """
     given = tuple(None if n is None else types[n] for n in node.inputs)
-    form = format_of(node.op, given)
+    form = number_format(node.op, given, node.dialect)
     out = tuple(types[n] for n in node.outputs)
     quantized = any(t and t.quant for t in (*given, *out))
     if form == "hybrid" or (quantized and (node.op, form) in INT8):

@@ -20,7 +20,7 @@ from ...ir import (
     UnsupportedError,
     format_of,
 )
-from ...quant.rule import INT8
+from ...quant.rule import INT8, number_format
 from .options import write_options
 from .table import TFLITE_WRITER, TYPE_OF_FORMAT, TfliteRecord
 from .tensors import start_of
@@ -66,8 +66,10 @@ class _Writer:
         self.values: list[Array] = [np.empty(0, np.uint8)]
 
     def _require_quantized(self, node: Node) -> None:
-        """Refuse plain integers where TFLite takes such for quantized ones."""
+        """Refuse another dialect, and plain integers where TFLite takes such for quantized ones."""
         types = tuple(None if n is None else self.types.get(n) for n in node.inputs)
+        if number_format(node.op, types, node.dialect) != number_format(node.op, types, "tflite"):
+            raise UnsupportedError(f"{node}: TFLite has no dialect {node.dialect}")
         if any(t and t.quant for t in (*types, *map(self.types.get, node.outputs))):
             return
         place = node.op.format_input
