@@ -205,7 +205,7 @@ def whole(name: str, form: str) -> bool:
     if form == "host":
         return op in HOST_CASES and op in HOST_EXACT and ran(name, form)
     key = op, form
-    exact = key in EXACT_INT8 if key in INT8 else form in op.dtypes and op in EXACT
+    exact = key in EXACT_INT8 if key in INT8 else op.takes(form) and op in EXACT
     return exact and key in CASES and key in CPU and ran(name, form)
 
 
