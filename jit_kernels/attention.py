@@ -1,4 +1,4 @@
-"""Attention, four queries of a head at a time: their scores with all keys, softmax, and the mixture of values.
+"""Attention of few queries, four of a head at a time: scores with all keys, softmax, and the mixture of values.
 
 A thread keeps the scores of four queries, never of all. Where there are fewer, the last one stands for those that lack:
 what is computed twice is the same and goes to the same place.
@@ -12,10 +12,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ..ir import Array
-from ..refimpl.attention import SCORES, attention
+from ..refimpl.attention import SCORES
 from .exponential import exp_of, tanh_of
-from .kernel import BOOL, F32, F64, I64, OK, S64, inlined, kernel, share
-from .lowering import Operand, Site, Step, lowers
+from .kernel import BOOL, F32, F64, I64, OK, S64, Kernel, inlined, kernel, share
+from .lowering import Argument, Operand, Site, Step
 from .lstm_cells import copy_floats
 from .matmul import f32_nothing
 from .simd import Value, Vectors, tile
@@ -193,6 +193,37 @@ def window(place, end, left, right):  # type: ignore[no-untyped-def]
     return min(first, last), last
 
 
+@inlined
+def weigh(  # type: ignore[no-untyped-def]
+    mine, rows, i0, queries, keys, place, end, left, right, mask, step, kind, out, stage, cap
+):
+    """Turn rows of raw scores into weights; `mask` and `out` are those of the head, whose first query here is i0."""
+    pitch = keys * 4
+    for r in range(rows):
+        i, row = i0 + r, mine + r * pitch
+        to = out + i * pitch
+        if stage == RAW:
+            copy_floats(to, row, keys)
+        if cap > 0:
+            cap_row(row, keys, cap)
+        if stage == CAPPED:
+            copy_floats(to, row, keys)
+        first, last = window(place + i, end, left, right)
+        bias_row(row, mask + i * step, kind, first, last, keys)
+        if stage == BIASED:
+            copy_floats(to, row, keys)
+        softmax_row(row, keys)
+        if stage == WEIGHTS:
+            copy_floats(to, row, keys)
+
+
+@inlined
+def ends(lengths, limited, b, keys, queries, trailing, offset):  # type: ignore[no-untyped-def]
+    """Return the place of the first query, and how many keys are in use."""
+    end = min(max(lengths[b], 0), keys) if limited else keys
+    return (min(lengths[b], keys) - queries if trailing else offset), end
+
+
 @kernel
 def f32_attention(
     q: I64, k: I64, values: I64, mask: I64, lengths: S64, y: I64, room: I64, out: I64, strides: S64,
@@ -210,25 +241,12 @@ def f32_attention(
         rows, group = min(QUERIES, queries - i0), b * groups + h * groups // heads
         at = (head * queries + i0) * depth * 4
         scores_of(q + at, k + group * keys * depth * 4, mine, rows, keys, depth, pitch, scale)
-        end = min(max(lengths[b], 0), keys) if limited else keys
-        place = min(lengths[b], keys) - queries if trailing else offset
-        for r in range(rows):
-            i, row = i0 + r, mine + r * pitch
-            to = out + (head * queries + i) * pitch
-            if stage == RAW:
-                copy_floats(to, row, keys)
-            if cap > 0:
-                cap_row(row, keys, cap)
-            if stage == CAPPED:
-                copy_floats(to, row, keys)
-            first, last = window(place + i, end, left, right)
-            other = mask + (b * strides[0] + h * strides[1] + i * strides[2]) * 4
-            bias_row(row, other, kind, first, last, keys)
-            if stage == BIASED:
-                copy_floats(to, row, keys)
-            softmax_row(row, keys)
-            if stage == WEIGHTS:
-                copy_floats(to, row, keys)
+        place, end = ends(lengths, limited, b, keys, queries, trailing, offset)
+        other = mask + (b * strides[0] + h * strides[1]) * 4
+        weigh(
+            mine, rows, i0, queries, keys, place, end, left, right, other, strides[2] * 4, kind,
+            out + head * queries * pitch, stage, cap,
+        )  # fmt: skip
         at = (head * queries + i0) * width * 4
         mixture_of(mine, values + group * keys * width * 4, y + at, rows, end, width, pitch)
     return OK
@@ -248,25 +266,40 @@ def _mask(site: Site, mask: Operand | None) -> tuple[list[Step], Operand | None,
     return [Step(attention_mask, (mask, numbers, count))], numbers, strides, kind
 
 
-@lowers((attention, "f32"))
-def lower_attention(site: Site) -> list[Step]:
-    """Four rows of scores for each thread."""
-    q, k, v, *rest = site.inputs
-    mask, lengths = (*rest, None, None)[:2]
-    assert q is not None and k is not None and v is not None
-    (n, heads, queries, depth), (_, groups, keys, width) = q.type.shape, v.type.shape
-    a, y = site.attributes, site.outputs[0]
-    if not q.type.size:
+def nothing_to_do(site: Site) -> list[Step] | None:
+    """Return the steps where there are no queries, or no keys; None where there are both."""
+    q, k, y = site.inputs[0], site.inputs[1], site.outputs[0]
+    assert q is not None and k is not None
+    if not q.type.size or not y.type.size:
         return []
-    if not keys:
-        return [Step(f32_nothing, (y, y.type.size))]
+    return None if k.type.size else [Step(f32_nothing, (y, y.type.size))]
+
+
+def attention_step(
+    site: Site, run: Kernel, k: Argument, v: Argument, room: Operand, *more: Argument
+) -> list[Step]:
+    """Return the step of a kernel, whose arguments are those of `f32_attention` and `more`, and the one before."""
+    q, key, value, *rest = site.inputs
+    mask, lengths = (*rest, None, None)[:2]
+    assert q is not None and key is not None and value is not None
     steps, numbers, strides, kind = _mask(site, mask)
+    a, depth = site.attributes, q.type.shape[3]
     scale = depth**-0.5 if a["scale"] is None else float(np.float32(a["scale"]))
+    out = site.outputs[1] if len(site.outputs) > 1 else None
     arguments = (
-        *(q, k, v, numbers, lengths, y, site.scratch(4 * QUERIES * keys * site.threads)),
-        *(site.outputs[1] if len(site.outputs) > 1 else None, site.constant(strides)),
-        *(n, heads, groups, queries, keys, depth, width),
+        *(q, k, v, numbers, lengths, site.outputs[0], room, out, site.constant(strides)),
+        *(*q.type.shape[:2], key.type.shape[1], q.type.shape[2], key.type.shape[2]),
+        *(depth, value.type.shape[3]),
         *(kind, a["left"], a["right"], a["offset"], int(lengths is not None), int(a["trailing"])),
         *(SCORES.index(a["scores"]), scale, float(np.float32(a["softcap"]))),
     )
-    return [*steps, Step(f32_attention, arguments)]
+    return [*steps, Step(run, (*arguments, *more))]
+
+
+def lower_few_queries(site: Site) -> list[Step]:
+    """Four rows of scores for each thread."""
+    k, v = site.inputs[1:3]
+    assert k is not None
+    room = site.scratch(4 * QUERIES * k.type.shape[2] * site.threads)
+    done = nothing_to_do(site)
+    return attention_step(site, f32_attention, k, v, room) if done is None else done
