@@ -12,7 +12,7 @@ from .errors import (
 )
 from .facet import Facet, MissingFacetError, load_all
 from .graph import Deferred, Graph, Node, State
-from .op import ANY, FLOATS, INTS, MOVED, NUMBERS, OPS, Op, format_of, op
+from .op import ANY, FLOATS, INTS, MOVED, NUMBERS, OPS, Op, elementwise, format_of, op, reduction
 from .tensor import (
     BITS_OF,
     FLOAT8,
@@ -60,11 +60,13 @@ __all__ = [
     "UnsupportedError",
     "ValueNeededError",
     "contents",
+    "elementwise",
     "format_of",
     "is_float",
     "is_host",
     "load_all",
     "op",
+    "reduction",
     "require",
     "type_of",
 ]

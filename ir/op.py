@@ -89,6 +89,11 @@ class Op(Generic[P, R]):
         return {p.name: p.default for p in keywords if p.name != RUN}
 
     @property
+    def axes(self) -> str:
+        """What it does to axes, where its shape rule says so: elementwise, reduction."""
+        return getattr(self.infer, "axes", "")
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the tensor parameters; a variadic one ends the tuple."""
         return tuple(p.name for p in self.parameters if p.kind is not p.KEYWORD_ONLY)
@@ -111,6 +116,18 @@ class Op(Generic[P, R]):
         except ConstraintError as error:
             raise ConstraintError(error.label, f"{self.__name__}: {error.reason}") from None
         return out if isinstance(out, tuple) else (out,)
+
+
+def elementwise(infer: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark the shape rule of operators whose result at a place is made of what stands (or is spread) there."""
+    infer.axes = "elementwise"  # type: ignore[attr-defined]
+    return infer
+
+
+def reduction(infer: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark the shape rule of operators of a tensor and axes, in no order, that they reduce."""
+    infer.axes = "reduction"  # type: ignore[attr-defined]
+    return infer
 
 
 def no_rule(*types: TensorType | None, **attributes: Any) -> tuple[TensorType, ...]:

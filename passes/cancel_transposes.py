@@ -15,20 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..ir import Array, Graph, Node, Op, TensorType
-from ..refimpl import (
-    activation,
-    binary,
-    bitwise,
-    cast,
-    gate,
-    join,
-    logic,
-    reduce,
-    shape,
-    trigonometry,
-    unary,
-    window,
-)
+from ..refimpl import channel, join, shape, window
 from ..refimpl.gather import gather
 from ..refimpl.matmul import fully_connected
 from ..refimpl.recurrent import lstm
@@ -136,7 +123,7 @@ class Placements:
 
     def add(self, node: Node) -> None:
         """Take in the next node."""
-        rule = RULES.get(node.op)
+        rule = RULES.get(node.op) or KINDS.get(node.op.axes)
         turned = any(n in self.placed for n in node.inputs)
         if rule is None or not (turned or node.op is shape.transpose) or not rule(self, node):
             self.emit(
@@ -281,6 +268,19 @@ def by_axis(work: Placements, node: Node) -> bool:
     return True
 
 
+def by_channel(work: Placements, node: Node) -> bool:
+    """Normalize along the same axis; the first stays where it is, instances are there."""
+    where = work.where(node.inputs[0])
+    if where.perm is None or where.perm[0] != 0:
+        return False
+    axis = where.perm[node.attributes.get("axis", -1) % len(where.perm)]
+    inputs = (where.name, *node.inputs[1:])
+    work.emit(
+        replace(node, inputs=inputs, attributes={**node.attributes, "axis": axis}), where.perm
+    )
+    return True
+
+
 def reshaping(work: Placements, node: Node) -> bool:
     """Flatten the tensor as it lies, where that changes but the order of the columns."""
     x, where = node.inputs[0] or "", work.where(node.inputs[0])
@@ -335,28 +335,6 @@ def recurrence(work: Placements, node: Node) -> bool:
 
 Rule = Callable[[Placements, Node], bool]
 
-ELEMENTWISE: Final[tuple[Op[..., Any], ...]] = (
-    *(activation.relu, activation.relu6, activation.relu_n1_to_1, activation.leaky_relu),
-    *(activation.prelu, activation.logistic, activation.tanh, activation.hard_swish),
-    *(activation.elu, activation.gelu, cast.cast),
-    *(unary.abs, unary.ceil, unary.cos, unary.erf, unary.exp, unary.floor, unary.log, unary.round),
-    *(unary.rsqrt, unary.sign, unary.sin, unary.sqrt, unary.square, unary.neg),
-    *(gate.softplus, gate.softsign, gate.selu, gate.celu, gate.mish, gate.swish),
-    *(gate.thresholded_relu, gate.shrink, gate.hard_sigmoid),
-    *(trigonometry.acos, trigonometry.acosh, trigonometry.asin, trigonometry.asinh),
-    *(trigonometry.atan, trigonometry.atanh, trigonometry.cosh, trigonometry.sinh),
-    trigonometry.tan,
-    *(binary.add, binary.sub, binary.mul, binary.div, binary.floor_div, binary.floor_mod),
-    *(binary.fmod, bitwise.bitwise_and, bitwise.bitwise_or, bitwise.bitwise_xor),
-    *(bitwise.bitwise_not, bitwise.bit_shift),
-    *(binary.maximum, binary.minimum, binary.pow, binary.squared_difference, binary.add_n),
-    *(logic.equal, logic.not_equal, logic.greater, logic.greater_equal, logic.less),
-    *(logic.less_equal, logic.logical_and, logic.logical_or, logic.logical_not, logic.select),
-)
-REDUCTIONS: Final[tuple[Op[..., Any], ...]] = (
-    *(reduce.mean, reduce.sum, reduce.reduce_prod, reduce.reduce_max, reduce.reduce_min),
-    *(reduce.reduce_all, reduce.reduce_any),
-)
 RULES: Final[dict[Op[..., Any], Rule]] = {
     shape.transpose: transposition,
     shape.reshape: reshaping,
@@ -365,10 +343,13 @@ RULES: Final[dict[Op[..., Any], Rule]] = {
     join.concat: concatenation,
     join.split: division,
     join.split_v: division,
-    **dict.fromkeys(ELEMENTWISE, elementwise),
-    **dict.fromkeys(REDUCTIONS, reduction),
+    **dict.fromkeys((channel.batch_norm, channel.instance_norm), by_channel),
     **dict.fromkeys((window.pad, window.slice, window.strided_slice, window.tile), by_axis),
 }
+
+
+# By what operators do to axes, where they have no rule of their own.
+KINDS: Final[dict[str, Rule]] = {"elementwise": elementwise, "reduction": reduction}
 
 
 def cancel_transposes(graph: Graph) -> Graph:

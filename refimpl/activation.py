@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir import Array, TensorType, op, require
+from ..ir import Array, TensorType, elementwise, op, require
 from .unary import same_type
 
 F32 = NDArray[np.float32]
@@ -93,6 +93,7 @@ def leaky_relu(x: F32, *, alpha: float = 0.2) -> F32:
     return np.where(x > 0, x, scaled)
 
 
+@elementwise
 def _infer_prelu(x: TensorType, alpha: TensorType) -> TensorType:
     require("C1", alpha.dtype == x.dtype, f"x is {x.format} but alpha is {alpha.format}")
     sizes = zip(reversed(alpha.shape), reversed(x.shape), strict=False)

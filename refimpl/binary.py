@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import Array, RunError, TensorType, op, require
+from ..ir import Array, RunError, TensorType, elementwise, op, require
 from .activation import activate, require_activation
 
 MAX_AXES = 6
@@ -16,6 +16,7 @@ INTEGERS = ("s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64")
 REALS = ("f32", "f64", *INTEGERS)
 
 
+@elementwise
 def broadcast_type(x: TensorType, y: TensorType, *, activation: str = "none") -> TensorType:
     """Return the type of an operator on two tensors, and check constraints (C1) to (C4)."""
     require("C1", x.dtype == y.dtype, f"element types {x.format} and {y.format} differ")
@@ -218,6 +219,7 @@ def squared_difference(x: Array, y: Array) -> Array:
         return np.asarray(np.square(np.subtract(x, y, dtype=wide))).astype(x.dtype)
 
 
+@elementwise
 def _infer_add_n(*xs: TensorType) -> TensorType:
     require("C1", len(xs) >= 1, "there is no tensor to add")
     same = all(x.shape == xs[0].shape and x.dtype == xs[0].dtype for x in xs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import Array, TensorType, op, require
+from ..ir import Array, TensorType, elementwise, op, require
 from .binary import INTEGERS, broadcast_type
 from .unary import same_type
 
@@ -62,6 +62,7 @@ def bitwise_not(x: Array) -> Array:
     return np.asarray(np.invert(x))
 
 
+@elementwise
 def _infer_shift(x: TensorType, y: TensorType, *, direction: str) -> TensorType:
     require("C4", direction in ("left", "right"), f"direction {direction!r} is not left or right")
     return broadcast_type(x, y)

@@ -17,6 +17,7 @@ from ..ir import (
     Array,
     TensorType,
     UnsupportedError,
+    elementwise,
     op,
     require,
 )
@@ -33,6 +34,7 @@ QUANTIZED_TO = {
 }
 
 
+@elementwise
 def _infer_cast(
     x: TensorType, *, to: str, saturate: bool = True, round_mode: str = "up"
 ) -> TensorType:
@@ -80,6 +82,7 @@ def _whole(x: Array, dtype: np.dtype[Any]) -> Array:
     return np.where(above | np.isnan(x), dtype.type(info.max), y)
 
 
+@elementwise
 def _infer_bit_cast(x: TensorType, *, to: str) -> TensorType:
     require("C1", to in CASTABLE, f"no element type {to!r}; one of {', '.join(CASTABLE)}")
     require("C2", bit_count(to) == bit_count(x.format), f"{x.format} has other bits than {to}")

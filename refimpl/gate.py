@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir import TensorType, op, require
+from ..ir import TensorType, elementwise, op, require
 from .unary import rounded, same_type
 
 F32 = NDArray[np.float32]
@@ -58,6 +58,7 @@ def selu(x: F32, *, alpha: float = SELU_ALPHA, gamma: float = SELU_GAMMA) -> F32
     return rounded(lambda v: c * np.where(v > 0, v, a * np.expm1(np.minimum(v, 0))), x)
 
 
+@elementwise
 def _infer_celu(x: TensorType, *, alpha: float) -> TensorType:
     require("C1", np.float32(alpha) != 0, "alpha is 0")
     return same_type(x)

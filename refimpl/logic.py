@@ -5,22 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir import ANY, Array, RunError, TensorType, op, require
+from ..ir import ANY, Array, RunError, TensorType, elementwise, op, require
 from .binary import MAX_AXES, REALS, broadcast_type
 from .unary import same_type
 
 Bool = NDArray[np.bool_]
 
 
+@elementwise
 def _infer_comparison(x: TensorType, y: TensorType) -> TensorType:
     return broadcast_type(x, y).like(np.broadcast_shapes(x.shape, y.shape), np.bool_)
 
 
+@elementwise
 def _infer_logical(x: TensorType, y: TensorType) -> TensorType:
     require("C1", x.format == y.format == "bool", f"{x.format} and {y.format} are not bool")
     return broadcast_type(x, y)
 
 
+@elementwise
 def _infer_logical_not(x: TensorType) -> TensorType:
     stored = x.format in ("s8", "u8") and x.quant is not None
     require("C1", x.format == "bool" or stored, f"{x.format} is not bool")
@@ -145,6 +148,7 @@ def logical_not(x: Bool) -> Bool:
     return np.asarray(np.logical_not(x))
 
 
+@elementwise
 def _infer_select(condition: TensorType, x: TensorType, y: TensorType) -> TensorType:
     require("C1", condition.format == "bool", f"condition is {condition.format}, not bool")
     require("C2", x.dtype == y.dtype, f"element types {x.format} and {y.format} differ")

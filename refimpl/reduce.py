@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir import FORMATS, Array, TensorType, op, require
+from ..ir import FORMATS, Array, TensorType, op, reduction, require
 
 S32 = NDArray[np.int32]
 
@@ -51,6 +51,7 @@ def reduction_rows(x: Array, axes: tuple[int, ...]) -> Array:
     return x.transpose(*kept, *axes).reshape(results, count)
 
 
+@reduction
 def _infer_reduce(x: TensorType, axes: TensorType, *, keep_dims: bool = False) -> TensorType:
     require("C1", axes.format == "s32", f"axes are {axes.format}, not s32")
     rank = len(x.shape)
@@ -262,6 +263,7 @@ def reduce_sum_abs(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     return _shaped(_exact_sum(np.abs(_wide_rows(x, axes))), x, axes, keep_dims)
 
 
+@reduction
 def _infer_reduce_bool(x: TensorType, axes: TensorType, *, keep_dims: bool = False) -> TensorType:
     require("C3", x.format == "bool", f"x is {x.format}, not bool")
     return _infer_reduce(x, axes, keep_dims=keep_dims)

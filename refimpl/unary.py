@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir import Array, TensorType, op
+from ..ir import Array, TensorType, elementwise, op
 
 F32 = NDArray[np.float32]
 
 
+@elementwise
 def same_type(x: TensorType, **attributes: Any) -> TensorType:
     """Return the shape and the element type of `x`: the shape rule of an elementwise operator."""
     return x.like(x.shape)

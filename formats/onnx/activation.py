@@ -20,7 +20,8 @@ from ...refimpl.activation import (
     relu_n1_to_1,
     tanh,
 )
-from ...refimpl.binary import maximum, minimum
+from ...refimpl.binary import maximum, minimum, mul
+from ...refimpl.logic import less, select
 from .source import ONNX, OnnxSource, same
 from .table import ONNX_WRITER, OnnxSite, alike
 
@@ -63,7 +64,7 @@ def write_gelu(site: OnnxSite) -> str:
     return site.emit("Gelu", site.input(0), approximate=approximate)
 
 
-_ALIKE: dict[str, Op[..., Any]] = {"PRelu": prelu, "Sigmoid": logistic, "Tanh": tanh}
+_ALIKE: dict[str, Op[..., Any]] = {"Sigmoid": logistic, "Tanh": tanh}
 for _code, _op in _ALIKE.items():
     same(_code, _op)
 
@@ -75,6 +76,19 @@ def relu_of(source: OnnxSource) -> str:
     if source.type(x).format in relu.dtypes:
         return source.add(relu, x)
     return source.add(maximum, source.scalar(0, x), x)
+
+
+@ONNX.of("PRelu")
+def prelu_of(source: OnnxSource) -> str:
+    """Before version 7 the slope is one number, or one for each channel; beyond four axes all is said by a choice."""
+    x, slope = source.given
+    rank = source.rank(x)
+    if source.version < 7 and source.shape(slope) not in ((), (1,)):
+        slope = source.reshaped(slope, (-1, *[1] * (rank - 2)))
+    if rank <= 4:
+        return source.add(prelu, x, slope)
+    zero = source.scalar(0, x)
+    return source.add(select, source.add(less, x, zero), source.add(mul, slope, x), x)
 
 
 @ONNX.of("LeakyRelu")

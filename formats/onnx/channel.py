@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from ...ir import FormatError
 from ...refimpl.binary import add, mul, sub
 from ...refimpl.channel import batch_norm, instance_norm, scale
+from ...refimpl.conv import conv2d, conv2d_transpose, depthwise_conv2d
+from ...refimpl.conv_nd import conv, conv_transpose
+from ...refimpl.matmul import fully_connected, matmul
 from ...refimpl.reduce import mean
+from ...refimpl.shape import reshape, transpose
 from .source import ONNX, OnnxSource
 from .table import ONNX_WRITER, OnnxSite
+
+# What takes a factor and a summand of its results into its weights.
+SUMS: Final = (
+    *(conv2d, depthwise_conv2d, conv2d_transpose, conv, conv_transpose),
+    *(fully_connected, matmul),
+)
 
 
 def _second(site: OnnxSite) -> tuple[str, list[int], tuple[int, ...]]:
@@ -65,7 +76,7 @@ def write_scale(site: OnnxSite) -> str:
 
 @ONNX.of("BatchNormalization")
 def batch_normalization_of(source: OnnxSource) -> str | tuple[str, ...]:
-    """A factor and a summand for each channel where all are constants; else, or in training, our operator."""
+    """Our operator; behind a sum of products, which takes them in, a factor and a summand for each channel."""
     x, names = source.input(0), source.given[1:5]
     source.require(source.attribute("spatial", 1) == 1, "spatial=0")
     if source.rank(x) < 2 or len({source.type(n).shape for n in names}) != 1:
@@ -74,7 +85,7 @@ def batch_normalization_of(source: OnnxSource) -> str | tuple[str, ...]:
     if _trains(source):
         return _in_training(source, x, names, epsilon)
     values = [source.known(n) for n in names]
-    if any(v is None for v in values):
+    if any(v is None for v in values) or not _is_sum(source, x):
         factor, offset, middle, spread = names
         return source.add(batch_norm, x, middle, spread, factor, offset, axis=1, epsilon=epsilon)
     return _folded(source, x, [np.asarray(v, np.float64).ravel() for v in values], epsilon)
@@ -87,6 +98,16 @@ def _trains(source: OnnxSource) -> bool:
     if source.version < 7:
         return not source.attribute("is_test", 0)
     return len([n for n in source.outputs if n]) > 1
+
+
+def _is_sum(source: OnnxSource, x: str) -> bool:
+    """Whether a convolution or a matrix product has made `x`, transposed or not."""
+    made = source.recent(x)
+    while made is not None and made.op in (transpose, reshape, add) and made.inputs[0]:
+        if made.op is add and source.known(made.inputs[1]) is None:
+            return False
+        made = source.recent(made.inputs[0])
+    return made is not None and made.op in SUMS
 
 
 def _folded(source: OnnxSource, x: str, values: list[np.ndarray], epsilon: float) -> str:
