@@ -9,6 +9,7 @@ import numpy as np
 from ..ir import ANY
 from ..refimpl.gather import (
     gather,
+    gather_elements,
     gather_nd,
     one_hot,
     reverse_sequence,
@@ -17,7 +18,7 @@ from ..refimpl.gather import (
 )
 from .kernel import I64, INDEX_OUT_OF_RANGE, OK, S64, U8, R, T, inlined, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
-from .strided import fill_with, operand
+from .strided import View, fill_with, operand, width
 
 
 @inlined
@@ -56,6 +57,30 @@ def gather_places(
                 return INDEX_OUT_OF_RANGE
             at = at * sizes[k] + i
         move(x, at * run, y, row * run, run)
+    return OK
+
+
+@kernel_family(*((index, word) for index in ("s32", "s64") for word in ("u8", "u16", "u32", "u64")))
+def gather_along(
+    index: T, x: R, y: R, sizes: S64, rank: I64, rows: I64, last: I64, apart: I64, limit: I64, step: I64, tid: I64,
+    threads: I64,
+) -> I64:  # fmt: skip
+    """Take the element of `x` that each index names along an axis whose elements are `step` apart.
+
+    `sizes`: those of the index, but for its last axis, then the strides of `x` there, 0 for the axis; along the last
+    axis the elements of `x` are `apart`.
+    """
+    start, stop = share(rows, tid, threads)
+    for row in range(start, stop):
+        base, left = np.int64(0), row
+        for k in range(rank - 2, -1, -1):
+            base += left % sizes[k] * sizes[rank - 1 + k]
+            left //= sizes[k]
+        for j in range(last):
+            at = np.int64(index[row * last + j])
+            if at < 0 or at >= limit:
+                return INDEX_OUT_OF_RANGE
+            y[row * last + j] = x[base + j * apart + at * step]
     return OK
 
 
@@ -123,6 +148,32 @@ def lower_gather(site: Site) -> list[Step]:
         return []
     arguments = (x, index, y, outer, sizes[axis], count, rows, run)
     return [Step(gather_rows[index.type.format], arguments)]
+
+
+@lowers(*((gather_elements, fmt) for fmt in ANY))
+def lower_gather_elements(site: Site) -> list[Step]:
+    """Rows of the indices are shared out."""
+    (x, index), y = map(operand, site.inputs), site.outputs[0]
+    if y.type.size == 0:
+        return []
+    rank, axis = len(x.type.shape), site.attributes["axis"] % len(x.type.shape)
+    strides = list(View.of(x.type.shape).strides)
+    step, strides[axis] = strides[axis], 0
+    sizes = site.constant(np.array([*index.type.shape[:-1], *strides[:-1], 0], np.int64))
+    last = index.type.shape[-1]
+    arguments = (
+        index,
+        x,
+        y,
+        sizes,
+        rank,
+        y.type.size // last,
+        last,
+        strides[-1],
+        x.type.shape[axis],
+        step,
+    )
+    return [Step(gather_along[index.type.format, width(y)], arguments)]
 
 
 def _places(site: Site, sizes: tuple[int, ...]) -> Operand:

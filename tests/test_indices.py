@@ -8,7 +8,14 @@ import pytest
 from litegold.conformance.case import Case
 from litegold.conformance.judge import expected
 from litegold.ir import RunError
-from litegold.refimpl.gather import gather, gather_nd, one_hot, reverse_sequence, sparse_to_dense
+from litegold.refimpl.gather import (
+    gather,
+    gather_elements,
+    gather_nd,
+    one_hot,
+    reverse_sequence,
+    sparse_to_dense,
+)
 from litegold.refimpl.scatter import REDUCTIONS, scatter_nd_update
 from litegold.refimpl.sort import unique_rows
 from litegold.runtime.session import Session
@@ -43,7 +50,12 @@ def add_case(index, dtype):
     return replace(put_case(index, dtype), attributes={"reduction": "add"})
 
 
+def gather_elements_case(index, dtype):
+    return Case(gather_elements, (X, np.array([[0, index]], dtype)), {"axis": 1})
+
+
 WRONG = [
+    (gather_elements_case, (-1, 4, -FAR - 1, FAR)),
     (put_case, (-1, 4, -FAR - 1, FAR)),
     (add_case, (-1, 4, -FAR - 1, FAR)),
     (gather_case, (-1, 4, -FAR - 1, FAR)),

@@ -29,6 +29,7 @@ EXACT_RESULTS = (
         logic.select,
         logic.where,
         gather.gather,
+        gather.gather_elements,
         gather.gather_nd,
         gather.one_hot,
         gather.sparse_to_dense,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...refimpl.gather import (
     gather,
+    gather_elements,
     gather_nd,
     one_hot,
     reverse_sequence,
@@ -25,6 +26,16 @@ def exact_gather(x: Cells, indices: Cells, *, axis: int, batch_dims: int) -> Cel
     for i in y.indices():
         at = indices[(*i[:batch], *i[axis : axis + inner])]
         y[i] = x[(*i[:axis], at, *i[axis + inner :])]
+    return y
+
+
+@EXACT.of(gather_elements)
+def exact_gather_elements(x: Cells, indices: Cells, *, axis: int) -> Cells:
+    """One element at a time."""
+    axis %= len(x.shape)
+    y = Cells.full(indices.shape, 0)
+    for i in y.indices():
+        y[i] = x[(*i[:axis], indices[i], *i[axis + 1 :])]
     return y
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ...ir import ANY, NUMBERS, Array
 from ...refimpl.gather import (
     gather,
+    gather_elements,
     gather_nd,
     one_hot,
     reverse_sequence,
@@ -41,6 +42,19 @@ def gather_cases(draw: st.DrawFn, fmt: str) -> Case:
     if draw(st.booleans()):
         axis -= x.ndim
     return moved(gather, (x, indices), quant, runtime=(1,), axis=axis, batch_dims=batch)
+
+
+@st.composite
+def gather_elements_cases(draw: st.DrawFn, fmt: str) -> Case:
+    """Any axis; indices as long as the tensor or shorter, and of any length along the axis."""
+    x, quant = draw(typed(fmt, draw(shapes(min_dims=1, max_dims=4, max_elements=120))))
+    axis = draw(st.integers(0, x.ndim - 1))
+    sizes = [draw(st.sampled_from([n, n, max(n - 1, 1)])) for n in x.shape]
+    sizes[axis] = draw(st.integers(1, 6))
+    indices = draw(_indices(tuple(sizes), (x.shape[axis],)))
+    if draw(st.booleans()):
+        axis -= x.ndim
+    return moved(gather_elements, (x, indices), quant, runtime=(1,), axis=axis)
 
 
 @st.composite
@@ -124,6 +138,7 @@ for fmt in NUMBERS:
     CASES.of((scatter_nd, fmt))(scatter_nd_cases(fmt))
 for fmt in ANY:
     CASES.of((gather, fmt))(gather_cases(fmt))
+    CASES.of((gather_elements, fmt))(gather_elements_cases(fmt))
     CASES.of((gather_nd, fmt))(gather_nd_cases(fmt))
     CASES.of((reverse_sequence, fmt))(reverse_sequence_cases(fmt))
     CASES.of((one_hot, fmt))(one_hot_cases(fmt))

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...refimpl.detection import detection_postprocess, non_max_suppression
 from ...refimpl.embedding import custom_predict, hashtable_lookup, lsh_projection, tf_idf
+from ...refimpl.gather import gather_elements
 from ...refimpl.logic import assertion
 from ...refimpl.packed import custom_extract_features, custom_normalize, packed, skip_gram
 from ...refimpl.scatter import scatter_nd_update
@@ -121,3 +122,11 @@ breaks(
 )
 breaks(custom_extract_features, valid={"x": PACKED}, C1={"x": PACKED[None]})
 breaks(custom_normalize, valid={"x": PACKED}, C1={"x": PACKED[None]})
+breaks(
+    gather_elements,
+    valid={"x": f32(2, 3), "indices": s32([[0, 1, 1], [1, 0, 0]])},
+    C1={"indices": f32(2, 3)},
+    C2={"axis": 2},
+    C3={"indices": s32([0, 1])},
+    C4={"indices": s32([[0, 1, 1, 0]])},
+)

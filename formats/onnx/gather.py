@@ -48,6 +48,14 @@ def write_gather(site: OnnxSite) -> str:
     return site.transposed(y, moved(len(site.out[0].shape), here, there))
 
 
+@ONNX_WRITER.of(ours.gather_elements)
+def write_gather_elements(site: OnnxSite) -> str:
+    """Write GatherElements."""
+    return site.emit(
+        "GatherElements", site.input(0), _indices(site, 1), axis=site.attribute("axis")
+    )
+
+
 @ONNX_WRITER.of(ours.gather_nd)
 def write_gather_nd(site: OnnxSite) -> str:
     """Write GatherND, which needs an index."""
@@ -140,10 +148,14 @@ def gather_of(source: OnnxSource) -> str:
 
 @ONNX.of("GatherElements")
 def gather_elements_of(source: OnnxSource) -> str:
-    """GatherND with all other positions spelled out."""
-    x = source.input(0)
-    places = places_along(source, source.input(1), x, source.attribute("axis", 0))
-    return source.add(ours.gather_nd, x, places)
+    """Indices may count from the end."""
+    x, axis = source.input(0), source.attribute("axis", 0)
+    rank = source.rank(x)
+    if not -rank <= axis < rank:
+        raise FormatError(f"axis {axis} of {rank} axes")
+    at = axis % rank
+    indices = from_the_front(source, source.input(1), x, range(at, at + 1), rows=False)
+    return source.add(ours.gather_elements, x, indices, axis=axis)
 
 
 @ONNX.of("GatherND")
