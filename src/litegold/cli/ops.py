@@ -49,6 +49,8 @@ def _show_cells(operator: str, as_json: bool) -> None:
         previous = cell.operator
     screen.out.print(table)
     screen.out.print(", ".join(f"{n} {what}" for what, n in totals().items()))
+    if any(c.format.endswith("-nnacl") for c in found):
+        screen.out.print(matrix_rows.NNACL)
 
 
 def _show_rows(name: str, as_json: bool) -> None:
