@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Array, Op, RunError, TensorType
-from ..quant.quotient import COMPARISONS
+from ..ir import Array, Op, TensorType
+from ..quant.quotient import COMPARISONS, DEFINED
 from ..quant.rule import INT8, Quantized, number_format
 from ..refimpl.binary import div
 from ..refimpl.binary import pow as pow_op
@@ -45,42 +45,19 @@ def all_set(z: U8, count: I64, tid: I64, threads: I64) -> I64:
     return OUT_OF_DOMAIN if bad else OK
 
 
-def _rule_of(site: Site, x: Array, y: Array) -> Array:
-    """Return what the rule of a node makes of pairs."""
-    (a, b), (z,) = site.inputs, site.outputs
-    assert a is not None and b is not None
-    form = number_format(site.node.op, (a.type, b.type), site.node.dialect)
-    given = (Quantized(x, a.type.quant), Quantized(y, b.type.quant))
-    shape = np.broadcast_shapes(x.shape, y.shape)
-    out = (TensorType(shape, z.type.dtype, z.type.quant),)
-    rule = INT8[site.node.op, form]
-    return np.asarray(rule(*given, out=out, dialect=site.node.dialect, **site.attributes))
-
-
 def pair_table(site: Site) -> tuple[Array, Array]:
     """Return the results of all pairs, 0 where there is none, and whether there is one."""
-    x, y = site.inputs
+    (x, y), (z,), op = site.inputs, site.outputs, site.node.op
     assert x is not None and y is not None
-    first, second = every(x.type.dtype), every(y.type.dtype)
-    table = np.zeros((256, 256), site.outputs[0].type.dtype)
-    legal = np.zeros((256, 256), np.bool_)
-
-    def fill(rows: slice, columns: slice) -> None:
-        """Halve what is refused, until single pairs are."""
-        try:
-            part = _rule_of(site, first[rows, None], second[columns])
-        except RunError:
-            sides = [(s.start, s.stop) for s in (rows, columns)]
-            longer = max(sides, key=lambda side: side[1] - side[0])
-            if longer[1] - longer[0] == 1:
-                return
-            middle = sum(longer) // 2
-            for half in (slice(longer[0], middle), slice(middle, longer[1])):
-                fill(half, columns) if longer is sides[0] else fill(rows, half)
-            return
-        table[rows, columns], legal[rows, columns] = part, True
-
-    fill(slice(0, 256), slice(0, 256))
+    first, second = np.broadcast_arrays(every(x.type.dtype)[:, None], every(y.type.dtype))
+    legal = np.ones((256, 256), np.bool_)
+    if op in DEFINED:
+        legal &= DEFINED[op](Quantized(first, x.type.quant), Quantized(second, y.type.quant))
+    pairs = Quantized(first[legal], x.type.quant), Quantized(second[legal], y.type.quant)
+    out = (TensorType(pairs[0].value.shape, z.type.dtype, z.type.quant),)
+    rule = INT8[op, number_format(op, (x.type, y.type), site.node.dialect)]
+    table = np.zeros((256, 256), z.type.dtype)
+    table[legal] = rule(*pairs, out=out, dialect=site.node.dialect, **site.attributes)
     return table.view(np.uint8), legal.view(np.uint8)
 
 

@@ -66,6 +66,14 @@ def div_int8(
     return saturated(steps + z.zero_point, out[0], bounds)
 
 
+def _powers(x: Quantized, y: Quantized) -> NDArray[np.float32]:
+    base, exponent = (
+        (np.float64(v.scale) * centred(v)).astype(np.float32).astype(np.float64) for v in (x, y)
+    )
+    with np.errstate(all="ignore"):
+        return np.asarray(np.power(base, exponent), np.float32)
+
+
 @INT8.of((pow_op, KEY))
 def pow_nnacl(
     x: Quantized, y: Quantized, *, out: tuple[TensorType, ...], dialect: str = "nnacl"
@@ -74,11 +82,7 @@ def pow_nnacl(
 
     Powers that are no finite number are a `RunError`.
     """
-    base, exponent = (
-        (np.float64(v.scale) * centred(v)).astype(np.float32).astype(np.float64) for v in (x, y)
-    )
-    with np.errstate(all="ignore"):
-        power = np.power(base, exponent).astype(np.float32)
+    power = _powers(x, y)
     if not np.isfinite(power).all():
         raise RunError("pow: a power is not a finite number")
     return nearest_steps(power.astype(np.float64) / output_of(out[0]).scale, out[0])
@@ -104,3 +108,11 @@ def _comparison_nnacl(compare: Callable[[Any, Any], Any]) -> Callable[..., Array
 
 for _op, _compare in COMPARISONS.items():
     INT8.of((_op, KEY))(_comparison_nnacl(_compare))
+
+# Operators that have no result for some pairs: (x, y) -> where there is one.
+DEFINED: dict[Op[..., Any], Callable[[Quantized, Quantized], Array]] = {
+    div: lambda x, y: np.broadcast_to(
+        centred(y) != 0, np.broadcast_shapes(x.value.shape, y.value.shape)
+    ),
+    pow_op: lambda x, y: np.isfinite(_powers(x, y)),
+}

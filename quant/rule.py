@@ -50,9 +50,11 @@ def number_format(op: Op[..., Any], types: tuple[TensorType | None, ...], dialec
     """Return under which format a node's rule, cases and kernels are entered.
 
     It is that of the node (`format_of`), and the dialect where another than TFLite's has arithmetic to differ in:
-    what only moves stored integers is the same in all.
+    what only moves stored integers is the same in all, and so are integers that stand for themselves.
     """
     form = format_of(op, types)
+    plain = form[0] in "su" and not any(t is not None and t.quant for t in types)
+    if dialect not in DIALECTS or plain:
+        return form
     own = f"{form}-{dialect}"
-    ruled = (op, own) in INT8 or (op, form) in INT8
-    return own if dialect in DIALECTS and ruled else form
+    return own if (op, own) in INT8 or (op, form) in INT8 else form

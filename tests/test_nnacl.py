@@ -74,6 +74,8 @@ def test_what_moves_bytes_is_the_same_in_all_dialects():
     x = TensorType((2, 3), np.dtype(np.int8), QuantParams((0.5,)))
     perm = TensorType.of(np.int32([1, 0]))
     assert number_format(transpose, (x, perm), "nnacl") == "s8"
+    assert number_format(abs_op, (x,), "nnacl") == "s8-nnacl"
+    assert number_format(abs_op, (x.like(x.shape),), "nnacl") == "s8"  # they stand for themselves
 
 
 def test_files_do_not_hold_another_dialect():
