@@ -25,11 +25,13 @@ class Bodies:
         """Return what `body` makes of values for its inputs, in order."""
         given = dict(zip(body.inputs, args, strict=True))
         key = (id(body), body.key(given) if isinstance(body, Deferred) else None)
-        if key not in self._sessions:
+        found = self._sessions.get(key)
+        if found is None:
             graph = body.graph(given) if isinstance(body, Deferred) else body
-            self._sessions[key] = body, self._make(graph)  # alive, so that its id stays its own
+            # the body is kept alive, so that its id stays its own
+            found = self._sessions[key] = body, self._make(graph)
             while len(self._sessions) > KEPT:
                 self._sessions.popitem(last=False)
-        session = self._sessions[key][1]
+        session = found[1]
         values = session.run({n: given[n] for n in session.graph.inputs})
         return tuple(values[n] for n in body.outputs)
