@@ -9,8 +9,9 @@ import numpy as np
 
 from ..ir import Array
 from ..refimpl.conv_nd import conv, conv_transpose
+from .conv_folded import folds, lower_folded
 from .kernel import F32, I64, OK, S64, kernel, share
-from .lowering import Operand, Site, Step, lowers
+from .lowering import CPU, Lowering, Operand, Site, Step, lowers
 from .strided import operand
 from .windows import each, geometry, meet
 
@@ -44,6 +45,37 @@ def f32_conv_nd(
     return OK
 
 
+@kernel
+def f32_conv_channels(
+    x: F32, w: F32, b: F32, y: F32, g: S64, shifts: S64, axes: I64, taps: I64, images: I64, windows: I64,
+    places: I64, channels: I64, biased: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Each channel by itself, with a filter of its own: a row of `w` has the numbers of all channels at one tap."""
+    start, stop = share(images * windows, tid, threads)
+    for row in range(start, stop):
+        image = row // windows
+        to = row * channels
+        for c in range(channels):
+            y[to + c] = b[c] if biased else np.float32(0)
+        for tap in range(taps):
+            at = meet(g, shifts, axes, row - image * windows, tap)
+            if at < 0:
+                continue
+            source, of = (image * places + at) * channels, tap * channels
+            for c in range(channels):
+                y[to + c] += x[source + c] * w[of + c]
+    return OK
+
+
+def channels_last(w: Array) -> Array:
+    """Return filters (C, *K, 1) as (taps, C).
+
+    >>> channels_last(np.ones((6, 2, 3, 1), "f")).shape
+    (6, 6)
+    """
+    return np.ascontiguousarray(w.reshape(w.shape[0], -1).T)
+
+
 def outputs_last(w: Array, groups: int) -> Array:
     """Return filters (O, *K, D) as (groups, taps, D, O / groups).
 
@@ -60,16 +92,20 @@ def _steps(site: Site, b: Operand | None, g: Array, shifts: Array) -> list[Step]
     o, d, taps = w.type.shape[0], w.type.shape[-1], math.prod(w.type.shape[1:-1])
     groups = x.type.shape[-1] // d
     each_group = o // groups
+    windows, places = math.prod(y.type.shape[1:-1]), math.prod(x.type.shape[1:-1])
+    counts, tables = (len(g) // 4, taps, x.type.shape[0], windows, places), (g, shifts)
+    if y.type.size == 0:
+        return []
+    if d == each_group == 1 and w.value is not None:
+        rows = site.packed(channels_last, w.value)
+        kept = map(site.constant, tables)
+        return [Step(f32_conv_channels, (x, rows, b, y, *kept, *counts, o, int(b is not None)))]
     strides: tuple[int, ...] = (each_group * taps * d, d, 1, taps * d)
     if w.value is not None:
         w = site.packed(outputs_last, w.value, groups)
         strides = (taps * d * each_group, d * each_group, each_group, 1)
-    if y.type.size == 0:
-        return []
-    windows, places = math.prod(y.type.shape[1:-1]), math.prod(x.type.shape[1:-1])
-    sizes = (len(g) // 4, taps, x.type.shape[0], windows, places, groups, d, each_group, *strides)
-    tables = (site.constant(g), site.constant(shifts))
-    return [Step(f32_conv_nd, (x, w, b, y, *tables, *sizes, int(b is not None)))]
+    sizes = (*counts, groups, d, each_group, *strides, int(b is not None))
+    return [Step(f32_conv_nd, (x, w, b, y, *map(site.constant, tables), *sizes))]
 
 
 def all_places(kernel: tuple[int, ...], factor: tuple[int, ...], base: tuple[int, ...]) -> Array:
@@ -87,7 +123,6 @@ def window(site: Site) -> tuple[tuple[int, ...], ...]:
     return x.type.shape[1:-1], w.type.shape[1:-1], y.type.shape[1:-1], stride, dilation, before
 
 
-@lowers((conv, "f32"))
 def lower_conv(site: Site) -> list[Step]:
     """Window i meets place i s + k e - before."""
     size, kernel, counts, stride, dilation, before = window(site)
@@ -108,3 +143,6 @@ def lower_conv_transpose(site: Site) -> list[Step]:
     """Windows over what is spread by the stride."""
     b = site.inputs[3] if len(site.inputs) > 3 else None
     return _steps(site, b, *transposed_windows(site))
+
+
+CPU.of((conv, "f32"))((Lowering(lower_folded, folds), Lowering(lower_conv)))
