@@ -27,24 +27,46 @@ from litegold.conformance.engines.timing import Timing, interleave
 from litegold.conformance.inputs import random_feeds
 from litegold.ir import Array, InputError, UnsupportedError
 from litegold.jit_kernels import peaks
+from litegold.jit_kernels.gemm_amx import SIDE, configuration
+from litegold.jit_kernels.isa import tiles_permitted
 from litegold.jit_kernels.loading import callable_of
 from litegold.runtime.bound import Bound
 from litegold.runtime.session import Session
 
 MEMORY = {"L1": 16 << 10, "L2": 1 << 20, "L3": 8 << 20, "memory": 96 << 20}
 TURN = 2e-3
+TILES = " tiles"  # behind a format: its peak by the instructions on tiles
 
 
 def peak_calls() -> dict[str, tuple[Callable[[], object], float]]:
     """Return for each format a call, and how many products it makes."""
-    found = {}
+    found, rounds = {}, 20_000
     for form, (kernel, each) in peaks.PEAKS.items():
-        rounds = 20_000
         memory = np.zeros(peaks.ROOM + 64, np.uint8)
         block = np.array([-(-memory.ctypes.data // 64) * 64, rounds], np.int64)
         call = partial(callable_of(kernel), block.ctypes.data, 0, 1)
         found[form] = (_holding(call, memory, block), float(rounds * peaks.SUMS * each))
+    if tiles_permitted():
+        kernel, each = peaks.TILE_PEAK
+        memory, tiles = np.zeros(peaks.TILE_ROOM, np.uint8), configuration(SIDE, False)
+        block = np.array([tiles.ctypes.data, memory.ctypes.data, rounds], np.int64)
+        call = partial(callable_of(kernel), block.ctypes.data, 0, 1)
+        amount = float(rounds * peaks.TILE_SUMS * each)
+        found[f"s8{TILES}"] = (_holding(call, memory, block, tiles), amount)
     return found
+
+
+def peak_of(form: str, kernels: Sequence[str]) -> str:
+    """Return which peak judges kernels: that of tiles where one of them uses these.
+
+    >>> peak_of("f16", ["half_product"]), peak_of("s8", ["amx_rows"])
+    ('f32', 's8 tiles')
+    """
+    tiled = any(name.startswith("amx") for name in kernels)
+    # float16 is stored, the arithmetic that of float32; hybrid layers multiply bytes
+    base = {"f16": "f32", "u8": "s8"}.get(form, form)
+    base = "s8" if any("hybrid" in name for name in kernels) else base
+    return base + TILES * tiled
 
 
 def _holding(call: Callable[[], object], *kept: Array) -> Callable[[], object]:
@@ -123,8 +145,7 @@ def _row(
     timing: Timing,
     rates: Mapping[str, float],
 ) -> dict[str, Any]:
-    # float16 is stored, the arithmetic is that of float32
-    peak = f"peak {'f32' if case.form == 'f16' else case.form}"
+    peak = f"peak {peak_of(case.form, kernels)}"
     bandwidth = {n.removeprefix("read "): r for n, r in rates.items() if n.startswith("read ")}
     top, limit = roof(case, rates[peak], bandwidth)
     row = {
@@ -163,7 +184,8 @@ def markdown(rows: Sequence[Row]) -> str:
     parts = [
         "## Roofline",
         "One thread, best of the rounds. A product is a multiplication with its addition (two floating-point "
-        "operations). *of peak*: of the products that registers alone allow in the same rounds; *of roof*: of what the "
+        "operations). *of peak*: of the products that registers alone allow in the same rounds, those of tiles where a "
+        "kernel (`amx_...`) multiplies these; *of roof*: of what the "
         "peak, or reading each byte once from the level of memory that holds them, allows. Winograd makes fewer "
         "products than are counted.",
         "![Rate of each kernel over its intensity](roofline.png)",
@@ -248,8 +270,8 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     )
     rates = {r["case"]: r["rate"] for r in rows if r["part"] == "roof"}
     for panel, form in zip(panels[0], forms, strict=True):
-        peak = rates[f"peak {'f32' if form == 'f16' else form}"]
-        _roof_lines(panel, peak, rates)
+        tops = [f"peak {peak_of(form, kernels)}" for kernels in ([], ["amx"])]
+        _roof_lines(panel, max(rates[top] for top in tops if top in rates), rates)
         for part in PARTS:
             mine = [
                 r for r in rows if r["part"] == part and r.get("format") == form and "rate" in r

@@ -18,6 +18,7 @@ from rich.progress import track
 
 from bench.networks import networks
 from bench.results import Row, isa, keep, load, stamp, table
+from bench.roofline import peak_of
 from litegold.cli import screen
 from litegold.cli.bench import network
 from litegold.conformance.inputs import random_feeds
@@ -58,14 +59,20 @@ def measure(name: str, graph: Graph, runs: int) -> list[dict[str, Any]]:
     session = Session(graph)
     types = session.plan(feeds).types
     lines: dict[str, dict[str, Any]] = {}
-    for step in profile(session, feeds, runs):
+    steps = profile(session, feeds, runs)
+    longest = dict[int, Any]()  # of a node's steps: the one that multiplies
+    for step in steps:
+        if step.seconds > longest.get(id(step.node), (0.0,))[0]:
+            longest[id(step.node)] = (step.seconds, step)
+    for step in steps:
         line = lines.setdefault(
             step.kernel, {"kernel": step.kernel, "calls": 0, "seconds": 0.0, "products": 0}
         )
         first = types.get(step.node.inputs[0] or "") if step.node.inputs else None
         line["calls"] += 1
         line["seconds"] += step.seconds
-        line["products"] += products(step.node, types)
+        if longest.get(id(step.node), (0, step))[1] is step:
+            line["products"] += products(step.node, types)
         line["format"] = first.format if first else ""
     total = sum(line["seconds"] for line in lines.values())
     for line in lines.values():
@@ -105,8 +112,7 @@ def markdown(rows: Sequence[Row]) -> str:
 def peaks() -> dict[str, float]:
     """Return the peaks that are kept, by number format."""
     roofs = [r for r in load()["sections"].get("roofline", []) if r["part"] == "roof"]
-    found = {r["case"].removeprefix("peak "): r["rate"] for r in roofs if r["isa"] == isa()}
-    return found | {"u8": found["s8"], "f16": found["f32"]} if found else {}
+    return {r["case"].removeprefix("peak "): r["rate"] for r in roofs if r["isa"] == isa()}
 
 
 def main() -> None:
@@ -127,8 +133,9 @@ def main() -> None:
             graph, _ = network(makers[name](Path(folder)))
         lines = measure(name, graph, options.runs)
         for line in lines:
-            if line["format"] in tops:
-                line["of peak"] = line["products"] / line["seconds"] / tops[line["format"]]
+            top = tops.get(peak_of(line["format"], [line["kernel"]]))
+            if top:
+                line["of peak"] = line["products"] / line["seconds"] / top
         rows.append(
             {"model": name, "ratio": row["ratio"], "peer": row["best peer"], "lines": lines}
         )

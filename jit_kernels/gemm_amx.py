@@ -49,7 +49,8 @@ def configuration(quads: int, split: bool) -> Array:
     return np.concatenate([head, columns.view(np.uint8), rows])
 
 
-def _call(v: Vectors, name: str, numbers: tuple[int, ...], *values: Value) -> None:
+def instruction(v: Vectors, name: str, numbers: tuple[int, ...], *values: Value) -> None:
+    """Emit an instruction on the tile registers of some numbers."""
     bytes_ = [v.ir.Constant(v.element("s8"), n) for n in numbers]
     v.call(f"llvm.x86.{name}", v.ir.VoidType(), *bytes_, *values)
 
@@ -60,13 +61,13 @@ TILES = frozenset({"amx-tile", "amx-int8"})
 @tile("amx_configure", inline=True, needs=TILES)
 def configure(v: Vectors, address: I64) -> None:
     """Set the shapes of the tile registers."""
-    _call(v, "ldtilecfg", (), v.pointer(address))
+    instruction(v, "ldtilecfg", (), v.pointer(address))
 
 
 @tile("amx_release", inline=True, needs=TILES)
 def release(v: Vectors) -> None:
     """Give the tile registers back: they need not be saved when threads change."""
-    _call(v, "tilerelease", ())
+    instruction(v, "tilerelease", ())
 
 
 def _products(
@@ -87,15 +88,15 @@ def _products(
     def step(_: Value, here: Value, columns: Value) -> list[Value]:
         for i in range(sides):
             place = v.pointer(here, v.mul(lower, i))
-            _call(v, "tileloadd64", (A + i,), place, lda)
+            instruction(v, "tileloadd64", (A + i,), place, lda)
         if more is not None:
-            _call(v, "tileloadd64", (MORE,), v.pointer(columns, v.b.sub(more, b[0])), line)
+            instruction(v, "tileloadd64", (MORE,), v.pointer(columns, v.b.sub(more, b[0])), line)
         for j in range(len(b)):
-            _call(v, "tileloadd64", (B + j,), v.pointer(columns, v.mul(apart, j)), line)
+            instruction(v, "tileloadd64", (B + j,), v.pointer(columns, v.mul(apart, j)), line)
             for i in range(sides):
-                _call(v, name, (SUMS + 2 * i + j, A + i, B + j))
+                instruction(v, name, (SUMS + 2 * i + j, A + i, B + j))
             if more is not None:
-                _call(v, name, (SUMS + j, A, MORE))
+                instruction(v, name, (SUMS + j, A, MORE))
         return [v.add(here, v.mul(quads, 4)), v.add(columns, v.mul(quads, QUAD))]
 
     def run(i: Value, columns: Value) -> list[Value]:
@@ -120,7 +121,7 @@ def sums_tile(sides: int, vectors: int, split: bool) -> Tile:
         for i in range(sides):
             for j in range(vectors):
                 start = v.pointer(table, BYTES * j)  # for all rows, which are 0 bytes apart
-                _call(v, "tileloadd64", (SUMS + 2 * i + j,), start, v.const(0))
+                instruction(v, "tileloadd64", (SUMS + 2 * i + j,), start, v.const(0))
         pieces = (offsets, runs, steps, quads)
         with v.b.if_else(v.b.trunc(how, v.ir.IntType(1))) as (yes, no):  # bit SIGNED
             for branch, name in ((yes, "tdpbssd"), (no, "tdpbusd")):
@@ -129,7 +130,7 @@ def sums_tile(sides: int, vectors: int, split: bool) -> Tile:
         for i in range(sides):
             for j in range(vectors):
                 place = v.pointer(kept, (SIDE * i * vectors + j) * line)
-                _call(v, "tilestored64", (SUMS + 2 * i + j,), place, v.const(vectors * line))
+                instruction(v, "tilestored64", (SUMS + 2 * i + j,), place, v.const(vectors * line))
 
     return sums
 

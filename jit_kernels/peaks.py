@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .kernel import I64, OK, Kernel, kernel
+from .gemm_amx import SIDE, TILES, A, B, configure, instruction, release
+from .gemm_amx import SUMS as SUMS_AT
+from .kernel import I64, OK, Kernel, kernel, kernel_for
 from .simd import LANES, REGISTERS, Value, Vectors, tile
 
 # Independent sums: enough to hide the latency of a product (4 or 5 cycles, two a cycle), and none is spilt.
 SUMS = 14 if REGISTERS == 32 else 10
 VECTOR = 4 * LANES  # bytes
 ROOM = SUMS * VECTOR  # that a loop of products reads and writes
+TILE_SUMS = 4  # tiles of sums: two of rows times two of columns
+TILE = 4 * SIDE * SIDE  # bytes
+TILE_ROOM = (TILE_SUMS + 4) * TILE
 LINES = 8  # vectors that a round over memory takes
 
 
@@ -73,6 +78,32 @@ def f16_products(v: Vectors, memory: I64, rounds: I64) -> None:
     _run(v, memory, rounds, "s16", v.lanes, lambda x, total: v.fma_half(x, y, total))
 
 
+@tile("peak_s8_tiles", needs=TILES)
+def tile_products(v: Vectors, memory: I64, rounds: I64) -> None:
+    """Multiply tiles of bytes: two of rows and two of columns, `TILE_SUMS` products a round."""
+    side = v.const(4 * SIDE)  # bytes from row to row
+
+    def each(do: Callable[[int, Value], None], tiles: Sequence[int], first: int) -> None:
+        for i, number in enumerate(tiles):
+            do(number, v.pointer(memory, (first + i) * TILE))
+
+    def load(number: int, place: Value) -> None:
+        instruction(v, "tileloadd64", (number,), place, side)
+
+    def store(number: int, place: Value) -> None:
+        instruction(v, "tilestored64", (number,), place, side)
+
+    def step(i: Value) -> list[Value]:
+        for n in range(TILE_SUMS):
+            instruction(v, "tdpbusd", (SUMS_AT + n, A + n // 2, B + n % 2))
+        return []
+
+    sums, factors = range(SUMS_AT, SUMS_AT + TILE_SUMS), (A, A + 1, B, B + 1)
+    each(load, [*sums, *factors], 0)
+    v.carry(rounds, [], step)
+    each(store, sums, 0)
+
+
 @tile("pass_read")
 def read_lines(v: Vectors, memory: I64, count: I64) -> None:
     """Read `count` times `LINES` vectors."""
@@ -128,6 +159,15 @@ def peak_f16(memory: I64, rounds: I64, tid: I64, threads: I64) -> I64:
     return OK
 
 
+@kernel_for(TILES)
+def peak_s8_tiles(config: I64, memory: I64, rounds: I64, tid: I64, threads: I64) -> I64:
+    """Run `rounds` of `TILE_SUMS` products of tiles, in `TILE_ROOM` bytes."""
+    configure(config)
+    tile_products(memory, rounds)
+    release()
+    return OK
+
+
 @kernel
 def pass_read(memory: I64, count: I64, rounds: I64, tid: I64, threads: I64) -> I64:
     """Read `count` times `LINES` vectors, `rounds` times."""
@@ -151,3 +191,5 @@ PEAKS: dict[str, tuple[Kernel, int]] = {
     "s16": (peak_s16, 2 * LANES),
     "s8": (peak_s8, 4 * LANES),
 }
+# The same of the instructions on tiles, where the processor has them and they are permitted: see `tiles_permitted`.
+TILE_PEAK = (peak_s8_tiles, SIDE * SIDE * 4 * SIDE)

@@ -10,18 +10,20 @@ import pytest
 from bench import roofline
 from bench.cases import PARTS
 from litegold.jit_kernels import peaks
-from litegold.jit_kernels.isa import HOST, LEVELS
+from litegold.jit_kernels.gemm_amx import SIDE, configuration
+from litegold.jit_kernels.isa import HOST, LEVELS, tiles_permitted
 from litegold.jit_kernels.loading import callable_of
 from litegold.jit_kernels.simd import LANES
 
 GUARD = 64
 
 
-def run(kernel, memory, *arguments):
+def run(kernel, memory, *arguments, first=None):
     """Run a kernel on a copy of `memory`, bytes; what lies around it must stay."""
     room = np.full(memory.size + 2 * GUARD, 0xA5, np.uint8)
     room[GUARD:-GUARD] = memory
-    block = np.array([room.ctypes.data + GUARD, *arguments], np.int64)
+    before = [] if first is None else [first]
+    block = np.array([*before, room.ctypes.data + GUARD, *arguments], np.int64)
     assert callable_of(kernel)(block.ctypes.data, 0, 1) == 0
     assert (room[:GUARD] == 0xA5).all() and (room[-GUARD:] == 0xA5).all()
     return room[GUARD:-GUARD]
@@ -58,6 +60,24 @@ def test_products(form):
     for _ in range(2):
         sums = np.stack([product(x, y, s) for x, s in zip(np.roll(sums, -1, 0), sums, strict=True)])
     np.testing.assert_array_equal(got, sums)
+
+
+@pytest.mark.skipif(not tiles_permitted(), reason="the processor has no tiles")
+def test_products_of_tiles():
+    rng = np.random.default_rng(0)
+    memory = rng.integers(0, 256, peaks.TILE_ROOM, np.uint8)
+    config = configuration(SIDE, False)
+    tiles = memory.reshape(-1, SIDE, 4 * SIDE)
+    got = run(peaks.TILE_PEAK[0], memory, 3, first=config.ctypes.data).reshape(tiles.shape)
+    for n in range(peaks.TILE_SUMS):
+        a = tiles[peaks.TILE_SUMS + n // 2].astype("i8")
+        b = (
+            tiles[peaks.TILE_SUMS + 2 + n % 2].view("i1").astype("i8")
+        )  # fours of a column side by side
+        product = a @ b.reshape(SIDE, SIDE, 4).swapaxes(1, 2).reshape(4 * SIDE, SIDE)
+        want = (tiles[n].view("i4") + 3 * product).astype("i4")
+        np.testing.assert_array_equal(got[n].view("i4"), want)
+    np.testing.assert_array_equal(got[peaks.TILE_SUMS :], tiles[peaks.TILE_SUMS :])
 
 
 def test_passes():
