@@ -22,7 +22,7 @@ from litegold.conformance.engines.timing import interleave
 from litegold.conformance.inputs import random_feeds
 from litegold.ir import Array
 from litegold.jit_kernels.lowering import CPU, Lowering
-from litegold.jit_kernels.winograd import WINOGRAD, lower_f32_winograd
+from litegold.jit_kernels.winograd import WINOGRAD, lower_winograd
 from litegold.jit_kernels.winograd_cost import choice, terms
 from litegold.jit_kernels.winograd_transforms import F
 from litegold.refimpl.conv import conv2d
@@ -43,7 +43,7 @@ SHAPES = (
 def forced(m: int) -> Iterator[None]:
     """Have plans made with F(m, 3), or with plain sums for 0."""
     plain = tuple(way for way in CPU[KEY] if way not in WINOGRAD)
-    ways = (Lowering(functools.partial(lower_f32_winograd, m)),) if m else plain
+    ways = (Lowering(functools.partial(lower_winograd, m)),) if m else plain
     with mock.patch.dict(CPU._table, {KEY: ways}):
         yield
 

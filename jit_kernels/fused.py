@@ -59,7 +59,13 @@ def lower_fused(site: Site) -> Sequence[Step]:
 
 @lowers((fused, "f16"))
 def lower_half_fused(site: Site) -> Sequence[Step]:
-    """Hand the product to its own kernels, or compute all of it in float32: nothing is rounded to half in between."""
+    """Hand the product to its own kernels, or compute all of it in float32: nothing is rounded to half in between.
+
+    The parts of a concatenation are rounded once, as they would be alone.
+    """
+    found = parts_of(site.attributes["body"])
+    if found is not None:
+        return _side_by_side(site, *found)
     part = _as_product(site)
     steps = None if part is None else _with_residual(part, part.residual)
     return lower_by_float32(site) if steps is None else steps

@@ -1,4 +1,7 @@
-"""Pooling: the places of a window are met one after the other, and a vector is channels of one place."""
+"""Pooling: the places of a window are met one after the other, and a vector is channels of one place.
+
+Halves are widened and rounded in registers; what lies between is float32.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def _widths(size: int) -> tuple[int, ...]:
 
 def _tile(name: str, size: int, start: str, take: Take, finish: Finish) -> Tile:
     """Return the tile of `count` windows of the same size, `step` bytes apart; `start` is what is taken of no place."""
-    kind = "f32" if size == 4 else "s8"
+    kind = {4: "f32", 2: "f16", 1: "s8"}[size]
 
     def windows(v: Vectors, x: Value, y: Value, sizes: Sequence[Value], ends: list[Value]) -> None:
         channels, pitch, rows, columns, count, step = sizes
@@ -41,33 +44,33 @@ def _tile(name: str, size: int, start: str, take: Take, finish: Finish) -> Tile:
 
             def do(c: Value, width: int) -> None:
                 at = v.pointer(source, v.mul(c, size))
-                first = v.load(kind, at, 0, width)
+                first = v.load_real(kind, at, 0, width)
                 acc = v.full(start, 0, width) if start else first
 
                 def row(r: Value, acc: Value) -> list[Value]:
                     line = v.pointer(at, v.mul(r, pitch))
 
                     def column(q: Value, acc: Value) -> list[Value]:
-                        return [take(v, acc, v.load(kind, line, v.mul(q, place), width))]
+                        return [take(v, acc, v.load_real(kind, line, v.mul(q, place), width))]
 
                     return v.carry(columns, [acc], column)
 
                 (acc,) = v.carry(rows, [acc], row)
-                v.store(finish(v, acc, taps, ends), target, v.mul(c, size))
+                v.store_real(kind, finish(v, acc, taps, ends), target, v.mul(c, size))
 
             runs(v, channels, _widths(size), do)
             return []
 
         v.carry(count, [], window)
 
-    if size == 4:
+    if size > 1:
 
         @tile(name)
         def floats(
             v: Vectors, x: I64, y: I64, channels: I64, pitch: I64, rows: I64, columns: I64,
             count: I64, step: I64, low: F64, high: F64,
         ) -> None:  # fmt: skip
-            """float32 windows."""
+            """Windows of float32, or of halves that are widened and rounded."""
             ends = [v.narrow(e, "f32") for e in (low, high)]
             windows(v, x, y, (channels, pitch, rows, columns, count, step), ends)
 
@@ -168,6 +171,8 @@ def _walk(size: int, run: Tile) -> Inlined:
 
 f32_max = _walk(4, _tile("f32_max_pool", 4, "", _larger_float, _clamped))
 f32_mean = _walk(4, _tile("f32_avg_pool", 4, "f32", lambda v, x, y: v.b.fadd(x, y), _mean))
+f16_max = _walk(2, _tile("f16_max_pool", 2, "", _larger_float, _clamped))
+f16_mean = _walk(2, _tile("f16_avg_pool", 2, "f32", lambda v, x, y: v.b.fadd(x, y), _mean))
 s8_max = _walk(1, _tile("s8_max_pool", 1, "", _larger_byte(True), _clamped_byte(True)))
 u8_max = _walk(1, _tile("u8_max_pool", 1, "", _larger_byte(False), _clamped_byte(False)))
 s8_mean = _walk(1, _tile("s8_avg_pool", 1, "s32", _more(True), _mean_byte))
@@ -181,6 +186,16 @@ def f32_avg_pool(
 ) -> I64:  # fmt: skip
     """Average float32 windows."""
     f32_mean(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
+    return OK
+
+
+@kernel
+def f16_avg_pool(
+    x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
+    p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: F64, high: F64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Average windows of halves in float32."""
+    f16_mean(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
     return OK
 
 
@@ -215,6 +230,16 @@ def f32_max_pool(
 
 
 @kernel
+def f16_max_pool(
+    x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
+    p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: F64, high: F64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """Largest of windows of halves."""
+    f16_max(x, y, n, h, w, c, rows, columns, p, q, s, t, top, left, low, high, tid, threads)
+    return OK
+
+
+@kernel
 def s8_max_pool(
     x: I64, y: I64, n: I64, h: I64, w: I64, c: I64, rows: I64, columns: I64,
     p: I64, q: I64, s: I64, t: I64, top: I64, left: I64, low: I64, high: I64, tid: I64, threads: I64,
@@ -234,13 +259,23 @@ def u8_max_pool(
     return OK
 
 
-AVERAGE: dict[str, Kernel] = {"f32": f32_avg_pool, "s8": s8_avg_pool, "u8": u8_avg_pool}
-LARGEST: dict[str, Kernel] = {"f32": f32_max_pool, "s8": s8_max_pool, "u8": u8_max_pool}
+AVERAGE: dict[str, Kernel] = {
+    "f32": f32_avg_pool,
+    "f16": f16_avg_pool,
+    "s8": s8_avg_pool,
+    "u8": u8_avg_pool,
+}
+LARGEST: dict[str, Kernel] = {
+    "f32": f32_max_pool,
+    "f16": f16_max_pool,
+    "s8": s8_max_pool,
+    "u8": u8_max_pool,
+}
 
 
 def _bounds(site: Site) -> tuple[float, float]:
     y, activation = site.outputs[0], site.attributes["activation"]
-    if y.type.format == "f32":
+    if y.type.format in ("f32", "f16"):
         return ACTIVATIONS[activation]
     return activation_range(y.type, activation, site.node.dialect)
 
@@ -260,13 +295,19 @@ def pooling(
     return [Step(kernels[y.type.format], (x, y, *sizes))]
 
 
-@lowers((avg_pool2d, "f32"), (avg_pool2d, "s8"), (avg_pool2d, "u8"))
+@lowers((avg_pool2d, "f32"), (avg_pool2d, "f16"), (avg_pool2d, "s8"), (avg_pool2d, "u8"))
 def lower_avg_pool(site: Site) -> list[Step]:
     """One step."""
     return pooling(site, site.inputs[0], site.outputs[0], AVERAGE, _bounds(site))
 
 
-@lowers((max_pool2d, "f32"), (max_pool2d, "s8"), (max_pool2d, "u8"), (max_pool2d, "s8-nnacl"))
+@lowers(
+    (max_pool2d, "f32"),
+    (max_pool2d, "f16"),
+    (max_pool2d, "s8"),
+    (max_pool2d, "u8"),
+    (max_pool2d, "s8-nnacl"),
+)
 def lower_max_pool(site: Site) -> list[Step]:
     """One step."""
     return pooling(site, site.inputs[0], site.outputs[0], LARGEST, _bounds(site))

@@ -12,7 +12,7 @@ from .dataflow import is_plain_float, maker_of, only_reader, readers_of, types_o
 
 
 def fuse_concats(graph: Graph) -> Graph:
-    """Return the graph with float32 convolutions inside of the node that puts their channels side by side.
+    """Return the graph with convolutions of floats inside of the node that puts their channels side by side.
 
     A kernel may then write them where they belong. Nothing is computed otherwise, no bit changes.
     """
@@ -29,7 +29,7 @@ def fuse_concats(graph: Graph) -> Graph:
             and made.op is conv2d
             and only_reader(graph, readers, made) is node
             and is_plain_float(graph, (*made.inputs, *made.outputs))
-            and types[made.outputs[0]].format == "f32"
+            and types[made.outputs[0]].format in ("f32", "f16")
         ]
         if parts:
             changed |= {place[id(made)]: None for made in parts}

@@ -37,7 +37,7 @@ VARIANTS = pytest.mark.parametrize("m", F)
 
 def forced(m: int) -> tuple[Lowering, ...]:
     """Return one variant in place of the choice; it still refuses what it cannot do."""
-    build = functools.partial(winograd.lower_f32_winograd, m)
+    build = functools.partial(winograd.lower_winograd, m)
     return (Lowering(build, winograd.takes), *CPU[KEY])
 
 
@@ -180,7 +180,7 @@ def test_a_residual_is_added_before_the_activation(m, shape, monkeypatch):
         inner = dataclasses.replace(
             site, inputs=site.inputs[:3], attributes=attributes, residual=site.inputs[3]
         )
-        return winograd.lower_f32_winograd(m, inner)
+        return winograd.lower_winograd(m, inner)
 
     _ = len(CPU)
     monkeypatch.setitem(CPU._table, (op, "f32"), (Lowering(lower),))
