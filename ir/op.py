@@ -23,6 +23,7 @@ INTS = ("s32", "s64")
 NUMBERS = ("f32", "s32", "s64")
 ANY = ("f32", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "bool")
 # What an operator that moves elements works on besides: they are moved as the words that they are.
+BYTES = ("s8", "u8", "s16")  # with quantized rules of their own, or as plain numbers
 MOVED = ("f64", *NARROW_FLOATS, *NARROW_INTS)
 
 
@@ -75,7 +76,7 @@ class Op(Generic[P, R]):
 
     def takes(self, form: str) -> bool:
         """Whether the plain reference is the semantics on a format: one of `dtypes`, or any if elements are moved."""
-        return form in self.dtypes or (form in MOVED and self.moves)
+        return form in self.dtypes or (self.moves and form in (*MOVED, *BYTES))
 
     @functools.cached_property
     def parameters(self) -> tuple[inspect.Parameter, ...]:

@@ -40,9 +40,17 @@ FAR = 2.0**20  # beyond every stored integer and zero point together
 
 
 @inlined
-def scale_place(row, k, d, block, per_o, per_a, per_k):  # type: ignore[no-untyped-def]
-    """Return where the scale of element `k` of a row lies: rows are (outer, d), scales one for `block` of d."""
-    return row // d * per_o + row % d // block * per_a + k * per_k
+def scale_run(i, stop, inner, piece, d, block, per_o, per_a, per_k):  # type: ignore[no-untyped-def]
+    """Return how many elements from `i` on make a run, and where the scale of the first lies.
+
+    Rows of `inner` elements are (outer, d), with scales for `block` of d, per_a apart, or, where `piece` is shorter
+    than a row, for each piece of it. In a run scales are one, or per_k apart.
+    """
+    row = i // inner
+    k = i - row * inner
+    at = k // piece
+    run = min(min(piece - (k - at * piece), inner - k), stop - i)
+    return run, row // d * per_o + row % d // block * per_a + (k * per_k if per_k else at)
 
 
 @inlined
@@ -71,15 +79,12 @@ def store_run(x, s, z, y, i, j, run, per_k, divided, low, high, mask):  # type: 
 @kernel
 def f32_quantize_linear(
     x: F32, s: F32, z: S32, y8: U8, y16: U16, wide: I64, divided: I64, low: I64, high: I64, mask: I64,
-    inner: I64, d: I64, block: I64, per_o: I64, per_a: I64, per_k: I64, count: I64, tid: I64, threads: I64,
+    inner: I64, piece: I64, d: I64, block: I64, per_o: I64, per_a: I64, per_k: I64, count: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """To integers of 8 (or fewer), or, if `wide`, 16 bits."""
     i, stop = share(count, tid, threads)
     while i < stop:
-        row = i // inner
-        k = i - row * inner
-        run = min(inner - k, stop - i)
-        j = scale_place(row, k, d, block, per_o, per_a, per_k)
+        run, j = scale_run(i, stop, inner, piece, d, block, per_o, per_a, per_k)
         if wide:
             store_run(x, s, z, y16, i, j, run, per_k, divided, low, high, mask)
         else:
@@ -90,16 +95,13 @@ def f32_quantize_linear(
 
 @kernel
 def f32_combine(
-    x: F32, s: F32, y: F32, adds: I64, inner: I64, d: I64, block: I64, per_o: I64, per_a: I64, per_k: I64,
+    x: F32, s: F32, y: F32, adds: I64, inner: I64, piece: I64, d: I64, block: I64, per_o: I64, per_a: I64, per_k: I64,
     count: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Divide by the scale, or add the zero point."""
     i, stop = share(count, tid, threads)
     while i < stop:
-        row = i // inner
-        k = i - row * inner
-        run = min(inner - k, stop - i)
-        j = scale_place(row, k, d, block, per_o, per_a, per_k)
+        run, j = scale_run(i, stop, inner, piece, d, block, per_o, per_a, per_k)
         for n in range(run):
             v = s[j + n * per_k]
             y[i + n] = x[i + n] + v if adds else x[i + n] / v
@@ -109,16 +111,13 @@ def f32_combine(
 
 @kernel_family("s8", "u8", "s16", "u16", "f32")
 def dequantize_rows(
-    x: T, s: F32, z: F32, y: F32, inner: I64, d: I64, block: I64, per_o: I64, per_a: I64, per_k: I64,
+    x: T, s: F32, z: F32, y: F32, inner: I64, piece: I64, d: I64, block: I64, per_o: I64, per_a: I64, per_k: I64,
     count: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """To float32: differences of 16-bit numbers are exact in it, and the product is rounded once."""
     i, stop = share(count, tid, threads)
     while i < stop:
-        row = i // inner
-        k = i - row * inner
-        run = min(inner - k, stop - i)
-        j = scale_place(row, k, d, block, per_o, per_a, per_k)
+        run, j = scale_run(i, stop, inner, piece, d, block, per_o, per_a, per_k)
         if per_k:
             for n in range(run):
                 y[i + n] = (np.float32(x[i + n]) - z[j + n]) * s[j + n]
@@ -131,16 +130,13 @@ def dequantize_rows(
 
 @kernel_family("s8", "u8", "s16", "u16", "s32", "f32")
 def dequantize_wide(
-    x: T, s: F32, z: F64P, y: F64P, inner: I64, d: I64, block: I64, per_o: I64, per_a: I64, per_k: I64,
+    x: T, s: F32, z: F64P, y: F64P, inner: I64, piece: I64, d: I64, block: I64, per_o: I64, per_a: I64, per_k: I64,
     count: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """To float64, in which the products of 16-bit numbers are exact."""
     i, stop = share(count, tid, threads)
     while i < stop:
-        row = i // inner
-        k = i - row * inner
-        run = min(inner - k, stop - i)
-        j = scale_place(row, k, d, block, per_o, per_a, per_k)
+        run, j = scale_run(i, stop, inner, piece, d, block, per_o, per_a, per_k)
         for n in range(run):
             y[i + n] = (np.float64(x[i + n]) - z[j + n * per_k]) * np.float64(s[j + n * per_k])
         i += run
@@ -148,18 +144,19 @@ def dequantize_wide(
 
 
 def _layout(site: Site, x: Operand, scale: Operand) -> tuple[int, ...]:
-    """Return inner, d, block, per_o, per_a, per_k and the number of elements: see `scale_place`."""
+    """Return inner, piece, d, block, per_o, per_a, per_k and the number of elements: see `scale_run`."""
     shape, count = x.type.shape, x.type.size
     if scale.type.shape == ():
-        return count, 1, 1, 0, 0, 0, count
+        return count, count, 1, 1, 0, 0, 0, count
     axis, block = site.attributes["axis"] % len(shape), site.attributes["block"]
-    inner = math.prod(shape[axis + 1 :])
-    if block:
-        per_o = block_count(shape, axis, block) * inner
-        return inner, shape[axis], block, per_o, inner, 1, count
+    inner, n = math.prod(shape[axis + 1 :]), shape[axis]
+    if inner == 1 and not block:
+        return n, n, 1, 1, 0, 0, 1, count
     if inner == 1:
-        return shape[axis], 1, 1, 0, 0, 1, count
-    return inner, shape[axis], 1, 0, 1, 0, count
+        return n, block, 1, 1, block_count(shape, axis, block), 0, 0, count
+    if block:
+        return inner, inner, n, block, block_count(shape, axis, block) * inner, inner, 1, count
+    return inner, inner, n, 1, 0, 1, 0, count
 
 
 def _room(site: Site, like: Operand, form: str) -> Operand:

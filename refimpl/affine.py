@@ -71,7 +71,9 @@ def each_element(values: Array, shape: tuple[int, ...], axis: int, block: int) -
         return values
     axis %= len(shape)
     if block:
-        return np.repeat(values, block, axis)[(slice(None),) * axis + (slice(shape[axis]),)]
+        return np.repeat(values, min(block, shape[axis]), axis)[
+            (slice(None),) * axis + (slice(shape[axis]),)
+        ]
     return values.reshape([-1 if a == axis else 1 for a in range(len(shape))])
 
 

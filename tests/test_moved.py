@@ -49,7 +49,7 @@ def bits_of(array):
 )
 @given(data=st.data())
 def test_every_type_is_moved(op, data):
-    form = data.draw(st.sampled_from(MOVED))
+    form = data.draw(st.sampled_from((*MOVED, "s8", "u8", "s16")))
     if form in op.dtypes:
         return  # it has cases of its own
     word = WORD[FORMATS[form].itemsize]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,7 +37,7 @@ BEFORE_23 = ("f4e2m1", "s2", "u2", "f8e8m0")  # types that the operator set whic
 
 def _scalar(source: OnnxSource, name: str) -> str:
     """Give a tensor of one element no axes."""
-    return source.reshaped(name, ()) if source.type(name).size == 1 else name
+    return source.reshaped(name, ()) if math.prod(source.shape(name)) == 1 else name
 
 
 def _layout(source: OnnxSource, x: str, scale: str) -> dict[str, int]:
@@ -46,7 +47,10 @@ def _layout(source: OnnxSource, x: str, scale: str) -> dict[str, int]:
     axis, block = source.attribute("axis", 1), source.attribute("block_size", 0)
     if source.rank(scale) > 1 and not block:
         raise FormatError(f"scales {source.type(scale).shape} without a block_size")
-    return {"axis": axis, "block": block} if source.rank(scale) > 1 else {"axis": axis}
+    if block < 0:
+        raise FormatError(f"attribute block_size is {block}")
+    blocked = block and source.rank(scale) == source.rank(x)
+    return {"axis": axis, "block": block} if blocked else {"axis": axis}
 
 
 def _form(number: int, default: str) -> str:
@@ -192,6 +196,18 @@ def qlinear_conv_of(source: OnnxSource) -> str:
     scales = [_scalar(source, source.input(i)) for i in (1, 4, 6)]
     y = _rescaled(source, y, _factor(source, *scales), 7)
     return source.transposed(y, channels_first(source.rank(x) - 2))
+
+
+@ONNX.of("com.microsoft.QLinearAdd")
+def qlinear_add_of(source: OnnxSource) -> str:
+    """The sum of two real tensors; what onnxruntime's quantizer writes for Add. Inputs as in `QLinearMatMul`."""
+    sides = []
+    for first in (0, 3):
+        scale, zero = (_scalar(source, source.input(first + i)) for i in (1, 2))
+        sides.append(source.add(dequantize_linear, source.input(first), scale, zero))
+    scale, zero = (_scalar(source, source.input(i)) for i in (6, 7))
+    to = source.type(zero).format
+    return source.add(quantize_linear, source.add(add, *sides), scale, zero, to=to)
 
 
 def _written(site: OnnxSite, *forms: str) -> None:

@@ -56,6 +56,12 @@ def reads_of(node: Any) -> Iterator[str]:
         yield from captured(graph)
 
 
+def operator_of(node: Any) -> str:
+    """Return what a node's rule is entered under: its operator, after its domain unless that is the default one."""
+    default = node.domain in DEFAULT_DOMAINS
+    return str(node.op_type if default else f"{node.domain}.{node.op_type}")
+
+
 def captured(graph: Any) -> list[str]:
     """Return the tensors that a graph inside of a node takes from outside of it."""
     own = {v.name for v in graph.input} | {t.name for t in graph.initializer}
@@ -136,8 +142,8 @@ class Scope:
                 self.node(index, inner)
             self._nested -= 1
             return
-        if domain or node.op_type not in ONNX:
-            self._lose(node, f"{domain}.{node.op_type}" if domain else node.op_type)
+        if operator_of(node) not in ONNX:
+            self._lose(node, operator_of(node))
         elif self.lost & set(reads_of(node)):
             self.lost |= set(node.output)
         elif self.waiting & set(reads_of(node)):
@@ -178,7 +184,7 @@ class Scope:
         )
         first = len(work.nodes)
         try:
-            source.finish(ONNX[node.op_type](source), first)
+            source.finish(ONNX[operator_of(node)](source), first)
         except UnsupportedError as error:
             self._lose(node, f"{node.op_type} ({error})")
         except WaitError as error:
@@ -202,8 +208,8 @@ class Scope:
         return list(found)
 
     def _put_off(self, node: Any) -> None:
-        if node.op_type not in ONNX:
-            self.missing[node.op_type] = None
+        if operator_of(node) not in ONNX:
+            self.missing[operator_of(node)] = None
         self.late.append(node)
         self.waiting |= set(filter(None, node.output))
 
@@ -284,10 +290,9 @@ class Scope:
         """Yield the operators of a graph inside of a node that have no rule."""
         for node in graph.node:
             domain = "" if node.domain in DEFAULT_DOMAINS else node.domain
-            if (domain, node.op_type) not in self.file.functions and (
-                domain or node.op_type not in ONNX
-            ):
-                yield f"{domain}.{node.op_type}" if domain else node.op_type
+            function = (domain, node.op_type) in self.file.functions
+            if not function and operator_of(node) not in ONNX:
+                yield operator_of(node)
             for inner in inner_graphs(node):
                 yield from self._unknown(inner)
 
