@@ -143,15 +143,23 @@ def widest(zero: int, least: int = LEAST) -> int:
 
 
 class Way:
-    """How bytes are multiplied: four by four in vectors. `split`: weights may be a sum of two int8."""
+    """How bytes are multiplied: four by four in vectors.
+
+    `split`: weights may be a sum of two int8. `size` is that of a result, in bytes.
+    """
 
     split = False
+    size = 1
     rows: Kernel = dot4_rows
     windows: Kernel = dot4_windows
 
     def code(self, t: TensorType) -> tuple[int, int, int]:
         """Return (flip, zero, least): the stored byte b becomes b ^ flip, not below `least`; zero stands for 0."""
         return (*operand_code(t), LEAST)
+
+    def end(self, site: Site) -> tuple[int, int, int]:
+        """Return the least and the largest int8 result, and the bits to flip then."""
+        return bytes_end(site)
 
     def quads(self, size: int) -> int:
         """Return in how many fours a piece of `size` bytes is taken."""
@@ -279,14 +287,18 @@ def _group(site: Site, way: Way, fold: Folded, group: int, n: int, pieces: int) 
 
 
 def lower_conv2d(site: Site, way: Way) -> list[Step]:
-    """A group at a time. Single places are rows of a matrix; windows are read in strips of the padded image."""
+    """A group at a time."""
     x, w = site.inputs[0], site.inputs[1]
     assert x is not None and w is not None
     fold = folded(site, way)
     assert fold is not None
+    return group_by_group(site, way, fold, x.type.shape[3] // w.type.shape[3])
+
+
+def group_by_group(site: Site, way: Way, fold: Folded, groups: int) -> list[Step]:
+    """Single places are rows of a matrix; windows are read in strips of the padded image."""
     lower = _rows if in_rows(site) else _windows
-    groups = x.type.shape[3] // w.type.shape[3]
-    return lower(site, way, fold, groups, w.type.shape[0] // groups)
+    return lower(site, way, fold, groups, len(fold.w) // groups)
 
 
 def blocks(way: Way, m: int, lda: int, n: int, copied: bool) -> tuple[int, bool, int]:
@@ -309,8 +321,8 @@ def _rows(site: Site, way: Way, fold: Folded, groups: int, n: int) -> list[Step]
         weights, table = _group(site, way, fold, group, n, 1)
         where = (site.constant(np.zeros(1, np.int64)), scratch)
         places = (shifted(x, group * d), weights, table, shifted(y, group * n), *where)
-        sizes = (m, n, quads, c, n * groups, block, room, how, d * copied)
-        steps.append(Step(way.rows, (*extra, *places, *sizes, flip, *bytes_end(site))))
+        sizes = (m, n, quads, c, way.size * n * groups, block, room, how, d * copied)
+        steps.append(Step(way.rows, (*extra, *places, *sizes, flip, *way.end(site))))
     return steps
 
 
@@ -338,8 +350,9 @@ def _windows(site: Site, way: Way, fold: Folded, groups: int, n: int) -> list[St
     for group in range(groups):
         weights, table = _group(site, way, fold, group, n, pieces)
         places = (x, weights, table, shifted(y, group * n), *where)
-        sizes = (group * d, n, pieces, quads, pitch, n * groups, lines, room, how)
-        steps.append(Step(way.windows, (*extra, *places, *sizes, flip, pad, *bytes_end(site))))
+        ldc = way.size * n * groups
+        sizes = (group * d, n, pieces, quads, pitch, ldc, lines, room, how)
+        steps.append(Step(way.windows, (*extra, *places, *sizes, flip, pad, *way.end(site))))
     return steps
 
 

@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 
+from ..ir import Array
 from ..refimpl.integer_products import BYTES, conv_integer, matmul_integer
 from .conv_nd import all_places, outputs_last, window
 from .convert import converted
+from .integer_products_dot4 import CONV_DOT4, MATMUL_DOT4
 from .kernel import I64, OK, S32, S64, R, T, kernel_family, share
-from .lowering import Operand, Site, Step, lowers
+from .lowering import CPU, Lowering, Operand, Site, Step
 from .matmul import matrix_places
 from .strided import operand
 from .windows import geometry, meet
@@ -54,7 +56,6 @@ def _zero_points(site: Site, position: int) -> tuple[list[Step], Operand]:
     return converted(site, zero, "s32")
 
 
-@lowers(*((matmul_integer, form) for form in BYTES))
 def lower_matmul_integer(site: Site) -> list[Step]:
     """Zero points are found by the place of their matrix, their row or their column."""
     x, w, y = operand(site.inputs[0]), operand(site.inputs[1]), site.outputs[0]
@@ -108,7 +109,39 @@ def slide_bytes(
     return OK
 
 
-@lowers(*((conv_integer, form) for form in BYTES))
+@kernel_family(*PAIRS)
+def slide_bytes_by_channel(
+    x: T, w: R, xz: S32, wz: S32, y: S32, g: S64, shifts: S64, axes: I64, taps: I64, images: I64, windows: I64,
+    places: I64, channels: I64, wzo: I64, tid: I64, threads: I64,
+) -> I64:  # fmt: skip
+    """The same with a filter a channel; `w` is (taps, channels)."""
+    start, stop = share(images * windows, tid, threads)
+    zero = xz[0]
+    for row in range(start, stop):
+        image = row // windows
+        to = row * channels
+        for c in range(channels):
+            y[to + c] = 0
+        for tap in range(taps):
+            at = meet(g, shifts, axes, row - image * windows, tap)
+            if at < 0:
+                continue
+            source, of = (image * places + at) * channels, tap * channels
+            if wzo:
+                for c in range(channels):
+                    y[to + c] += (np.int32(x[source + c]) - zero) * (np.int32(w[of + c]) - wz[c])
+            else:
+                z = wz[0]
+                for c in range(channels):
+                    y[to + c] += (np.int32(x[source + c]) - zero) * (np.int32(w[of + c]) - z)
+    return OK
+
+
+def channels_last(w: Array) -> Array:
+    """Return filters (C, *K, 1) as (taps, C)."""
+    return np.ascontiguousarray(w.reshape(len(w), -1).T)
+
+
 def lower_conv_integer(site: Site) -> list[Step]:
     """Window i meets place i s + k e - before; constant filters are turned so that outputs lie side by side."""
     x, w, y = operand(site.inputs[0]), operand(site.inputs[1]), site.outputs[0]
@@ -118,13 +151,40 @@ def lower_conv_integer(site: Site) -> list[Step]:
     shifts = site.constant(all_places(kernel, dilation, tuple(-b for b in before)))
     g = geometry(counts, stride, (1,) * len(size), size)
     o, d, taps = w.type.shape[0], w.type.shape[-1], math.prod(kernel)
-    loop = slide_bytes[x.type.format, w.type.format]
+    types = x.type.format, w.type.format
     groups = x.type.shape[-1] // d
+    if w.value is not None and d == 1 and o == groups:
+        turned = site.packed(channels_last, w.value)
+        sizes = (len(size), taps, x.type.shape[0], math.prod(counts), math.prod(size), o)
+        tables = (site.constant(g), shifts)
+        numbers = (*sizes, int(wz.type.shape != ()))
+        return [
+            *steps,
+            *more,
+            Step(slide_bytes_by_channel[types], (x, turned, xz, wz, y, *tables, *numbers)),
+        ]
     each = o // groups
     strides: tuple[int, ...] = (each * taps * d, d, 1, taps * d)
     if w.value is not None:
         w = site.packed(outputs_last, w.value, groups)
         strides = (taps * d * each, d * each, each, 1)
-    sizes = (len(size), taps, x.type.shape[0], math.prod(counts), math.prod(size), groups, d, each)
-    numbers = (*sizes, *strides, int(wz.type.shape != ()))
-    return [*steps, *more, Step(loop, (x, w, xz, wz, y, site.constant(g), shifts, *numbers))]
+    each_of = (
+        len(size),
+        taps,
+        x.type.shape[0],
+        math.prod(counts),
+        math.prod(size),
+        groups,
+        d,
+        each,
+    )
+    numbers = (*each_of, *strides, int(wz.type.shape != ()))
+    arguments = (x, w, xz, wz, y, site.constant(g), shifts, *numbers)
+    return [*steps, *more, Step(slide_bytes[types], arguments)]
+
+
+for _op, _ways in (
+    (matmul_integer, (MATMUL_DOT4, Lowering(lower_matmul_integer))),
+    (conv_integer, (CONV_DOT4, Lowering(lower_conv_integer))),
+):
+    CPU.of(*((_op, form) for form in BYTES))(_ways)
