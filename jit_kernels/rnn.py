@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..ir import Array
-from ..refimpl.rnn import FUNCTIONS, gru, lstm_layer, rnn
+from ..refimpl.rnn import FUNCTIONS
 from .exponential import exp32
 from .kernel import F32, F64P, I64, OK, S32, S64, inlined, kernel, share
-from .lowering import Argument, Operand, Site, Step, lowers
+from .lowering import Argument, Operand, Site, Step
 from .matmul import f32_turn
 
 CODES = {name: code for code, name in enumerate(FUNCTIONS)}
@@ -279,19 +279,16 @@ def _layer(site: Site, run: Any, rest: int, flag: str = "") -> list[Step]:
     return [*steps, Step(run, arguments)]
 
 
-@lowers((rnn, "f32"))
 def lower_rnn(site: Site) -> list[Step]:
     """One gate."""
     return _layer(site, f32_rnn, 0)
 
 
-@lowers((gru, "f32"))
 def lower_gru(site: Site) -> list[Step]:
     """Three gates, and what is kept."""
     return _layer(site, f32_gru, 1, "reset_after")
 
 
-@lowers((lstm_layer, "f32"))
 def lower_lstm_layer(site: Site) -> list[Step]:
     """Four gates, and the function of the cells."""
     return _layer(site, f32_lstm_layer, 1, "coupled")
