@@ -153,34 +153,21 @@ def lower_conv_integer(site: Site) -> list[Step]:
     o, d, taps = w.type.shape[0], w.type.shape[-1], math.prod(kernel)
     types = x.type.format, w.type.format
     groups = x.type.shape[-1] // d
+    numbers: tuple[int, ...] = (len(size), taps, x.type.shape[0], math.prod(counts))
+    numbers = (*numbers, math.prod(size))
+    places: tuple[Operand, ...] = (xz, wz, y, site.constant(g), shifts)
+    apart = int(wz.type.shape != ())
     if w.value is not None and d == 1 and o == groups:
         turned = site.packed(channels_last, w.value)
-        sizes = (len(size), taps, x.type.shape[0], math.prod(counts), math.prod(size), o)
-        tables = (site.constant(g), shifts)
-        numbers = (*sizes, int(wz.type.shape != ()))
-        return [
-            *steps,
-            *more,
-            Step(slide_bytes_by_channel[types], (x, turned, xz, wz, y, *tables, *numbers)),
-        ]
+        loop = slide_bytes_by_channel[types]
+        return [*steps, *more, Step(loop, (x, turned, *places, *numbers, o, apart))]
     each = o // groups
     strides: tuple[int, ...] = (each * taps * d, d, 1, taps * d)
     if w.value is not None:
         w = site.packed(outputs_last, w.value, groups)
         strides = (taps * d * each, d * each, each, 1)
-    each_of = (
-        len(size),
-        taps,
-        x.type.shape[0],
-        math.prod(counts),
-        math.prod(size),
-        groups,
-        d,
-        each,
-    )
-    numbers = (*each_of, *strides, int(wz.type.shape != ()))
-    arguments = (x, w, xz, wz, y, site.constant(g), shifts, *numbers)
-    return [*steps, *more, Step(slide_bytes[types], arguments)]
+    numbers = (*numbers, groups, d, each, *strides, apart)
+    return [*steps, *more, Step(slide_bytes[types], (x, w, *places, *numbers))]
 
 
 for _op, _ways in (

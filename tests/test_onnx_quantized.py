@@ -1,5 +1,8 @@
 """Quantized ONNX: as onnxruntime computes it, node by node; and every encoding of narrow elements."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -16,6 +19,7 @@ from litegold.refimpl.narrow import MASKS
 from litegold.runtime import Session
 from litegold.runtime.interpreter import interpret
 
+SHARED = Path(os.environ.get("LITEGOLD_DATA", Path(__file__).parents[2] / "shared"))
 helper = pytest.importorskip("onnx.helper")
 schema = pytest.importorskip("onnx.onnx_ml_pb2")
 
@@ -171,6 +175,20 @@ def test_quantized_and_dequantized_around_a_float_node(engine):
     ]
     x = rng.uniform(-6, 9, (4, 8)).astype("f")
     run_everywhere(engine, model_of(nodes, {"x": x}, ["q", "d", "y"], constants), {"x": x})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_real_network(engine, seed):
+    """Of 56 quantized convolutions: every bit of the output is onnxruntime's."""
+    path = SHARED / "models" / "onnx" / "onnx_models" / "shufflenet-v2-12-int8.onnx"
+    if not path.exists():
+        pytest.skip("no shared models (LITEGOLD_DATA)")
+    feeds = {"input": np.random.default_rng(seed).standard_normal((1, 3, 224, 224)).astype("f")}
+    want = engine.run(path.read_bytes(), feeds)["output"]
+    got = Session(load(path)).run(feeds)["output"]
+    verdict = judge(got, want)
+    assert verdict, verdict.reason
 
 
 NUMBER = {
