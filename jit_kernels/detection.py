@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..ir import FORMATS, TensorType
-from ..refimpl.detection import detection_postprocess
+from ..refimpl.detection import detection_postprocess, most_boxes, non_max_suppression
 from .kernel import F32, F64, I64, OK, OUT_OF_DOMAIN, S64, T, inlined, kernel, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
 from .sort import beats
@@ -181,6 +181,67 @@ def detect_regular(
             out_boxes[4 * i + c] = corners[4 * (pair // columns) + c]
     out_count[0] = total
     return OK
+
+
+@inlined
+def bounds_of(boxes, first, second, center, lower):  # type: ignore[no-untyped-def]
+    """Return a bound of a box along an axis, from a centre and a size or from two ends."""
+    a, b = boxes[first], boxes[second]
+    if center:
+        half = b / np.float32(2.0)
+        return a - half if lower else a + half
+    return min(a, b) if lower else max(a, b)
+
+
+@kernel
+def select_boxes(
+    boxes: F32, scores: F32, share_of: F32, least: F32, y: S64, count: S64, corners: F32, keys: F32, order: S64,
+    spare: S64, chosen: S64, batches: I64, classes: I64, n: I64, most: I64, given: I64, center: I64, tid: I64,
+    threads: I64,
+) -> I64:  # fmt: skip
+    """Choose boxes in each batch and class; `given` says whether there are thresholds (1: overlap, 2: score)."""
+    limit = share_of[0] if given & 1 else np.float32(0.0)
+    total = 0
+    for batch in range(batches):
+        for i in range(n):
+            for axis in range(2):
+                a, b = (batch * n + i) * 4 + axis, (batch * n + i) * 4 + 2 + axis
+                corners[4 * i + axis] = bounds_of(boxes, a, b, center, True)
+                corners[4 * i + 2 + axis] = bounds_of(boxes, a, b, center, False)
+        for which in range(classes):
+            kept = 0
+            for i in range(n):
+                keys[i] = scores[(batch * classes + which) * n + i]
+                if given & 2 == 0 or keys[i] > least[0]:
+                    order[kept] = i
+                    kept += 1
+            sort_falling(keys, order, spare, kept)
+            found = choose(corners, order, kept, most, limit, chosen, 0)
+            for i in range(found):
+                y[3 * (total + i)], y[3 * (total + i) + 1] = batch, which
+                y[3 * (total + i) + 2] = chosen[i]
+            total += found
+    for i in range(3 * total, 3 * batches * classes * most):
+        y[i] = -1
+    count[0] = total
+    return OK
+
+
+@lowers((non_max_suppression, "f32"))
+def lower_non_max_suppression(site: Site) -> list[Step]:
+    """By one thread: where a class begins depends on those before."""
+    boxes, scores = operand(site.inputs[0]), operand(site.inputs[1])
+    limit, share_of, least = (site.inputs[i] if len(site.inputs) > i else None for i in (2, 3, 4))
+    batches, classes, n = scores.type.shape
+    y, count = site.outputs
+    most = most_boxes(None if limit is None else limit.value, n)
+    corners, keys = _room(site, 4 * n, "f32"), _room(site, n, "f32")
+    rooms = corners, keys, *(_room(site, n, "s64") for _ in range(3))
+    given = (share_of is not None) + 2 * (least is not None)
+    center = int(site.attributes["center_point_box"])
+    sizes = batches, classes, n, most, given, center
+    ends = boxes, scores, share_of or boxes, least or boxes, y, count
+    return [Step(select_boxes, (*ends, *rooms, *sizes), serial=True)]
 
 
 @kernel_family("s8", "u8")

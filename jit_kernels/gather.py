@@ -62,8 +62,8 @@ def gather_places(
 
 @kernel_family(*((index, word) for index in ("s32", "s64") for word in ("u8", "u16", "u32", "u64")))
 def gather_along(
-    index: T, x: R, y: R, sizes: S64, rank: I64, rows: I64, last: I64, apart: I64, limit: I64, step: I64, tid: I64,
-    threads: I64,
+    index: T, x: R, y: R, sizes: S64, rank: I64, rows: I64, last: I64, apart: I64, limit: I64, step: I64,
+    from_end: I64, tid: I64, threads: I64,
 ) -> I64:  # fmt: skip
     """Take the element of `x` that each index names along an axis whose elements are `step` apart.
 
@@ -78,6 +78,7 @@ def gather_along(
             left //= sizes[k]
         for j in range(last):
             at = np.int64(index[row * last + j])
+            at += limit if from_end and at < 0 else 0
             if at < 0 or at >= limit:
                 return INDEX_OUT_OF_RANGE
             y[row * last + j] = x[base + j * apart + at * step]
@@ -161,18 +162,8 @@ def lower_gather_elements(site: Site) -> list[Step]:
     step, strides[axis] = strides[axis], 0
     sizes = site.constant(np.array([*index.type.shape[:-1], *strides[:-1], 0], np.int64))
     last = index.type.shape[-1]
-    arguments = (
-        index,
-        x,
-        y,
-        sizes,
-        rank,
-        y.type.size // last,
-        last,
-        strides[-1],
-        x.type.shape[axis],
-        step,
-    )
+    lengths = rank, y.type.size // last, last, strides[-1], x.type.shape[axis], step
+    arguments = (index, x, y, sizes, *lengths, int(site.attributes["from_end"]))
     return [Step(gather_along[index.type.format, width(y)], arguments)]
 
 

@@ -19,6 +19,7 @@ from ..refimpl.logic import (
     logical_and,
     logical_not,
     logical_or,
+    nonzero,
     not_equal,
     select,
 )
@@ -171,6 +172,35 @@ def lower_select(site: Site) -> list[Step]:
             steps += copy(site, x, view, place, View.of(z.type.shape))
         places.append(place)
     return [*steps, Step(choose[width(z)], (*places, z, z.type.size))]
+
+
+@kernel_family("f32", "s8", "u8", "s32", "s64")
+def find_nonzero(
+    x: T, y: S64, count: S64, sizes: S64, rank: I64, n: I64, tid: I64, threads: I64
+) -> I64:
+    """Write down the position of each element that is not zero, by one thread."""
+    found = 0
+    for i in range(n):
+        if x[i] != 0:
+            left = i
+            for k in range(rank - 1, -1, -1):
+                y[found * rank + k] = left % sizes[k]
+                left //= sizes[k]
+            found += 1
+    for i in range(found * rank, n * rank):
+        y[i] = -1
+    count[0] = found
+    return OK
+
+
+@lowers(*((nonzero, form) for form in ("f32", "s8", "u8", "s32", "s64", "bool")))
+def lower_nonzero(site: Site) -> list[Step]:
+    """Lower to one loop."""
+    x, (y, count) = operand(site.inputs[0]), site.outputs
+    form = "u8" if x.type.format == "bool" else x.type.format
+    sizes = site.constant(np.array(x.type.shape, np.int64))
+    arguments = (x, y, count, sizes, len(x.type.shape), x.type.size)
+    return [Step(find_nonzero[form], arguments, serial=True)]
 
 
 @kernel

@@ -9,7 +9,6 @@ import numpy as np
 from ..ir import ANY, Array, Op
 from ..quant.rule import DIALECTS
 from ..refimpl.axes import resolve_axis, whole_numbers
-from ..refimpl.detection import non_max_suppression
 from ..refimpl.fill import RANGED
 from ..refimpl.fill import range as range_op
 from ..refimpl.join import concat, pack, split, split_v, unpack
@@ -46,7 +45,6 @@ def lower_transpose(site: Site) -> list[Step]:
 @lowers(
     *any_format(shape, rank),
     *((unique, f) for f in KEYS),
-    (non_max_suppression, "f32"),
     *((op, "u8") for op in (skip_gram, custom_extract_features, custom_normalize)),
     *((unique_rows, f) for f in ORDERED),
     *((where, f) for f in ("f32", "s8", "u8", "s32", "u32", "s64", "bool")),

@@ -55,26 +55,23 @@ def _infer_non_max_suppression(
     score_threshold: TensorType | None = None,
     *,
     center_point_box: bool = False,
-) -> TensorType:
+) -> tuple[TensorType, TensorType]:
     b, s = boxes.shape, scores.shape
     fits = len(b) == len(s) == 3 and b[2] == 4 and (b[0], b[1]) == (s[0], s[2])
     require("C1", fits, f"boxes {b}, scores {s}")
     require("C2", boxes.dtype == scores.dtype, f"boxes {boxes.format}, scores {scores.format}")
     for t in (limit, iou_threshold, score_threshold):
         _one("C3", t)
-    share = 0.0 if iou_threshold is None else float(iou_threshold.known().reshape(()))
-    require("C4", 0 <= share <= 1, f"an overlap of {share}")
-    args = tuple(
-        None if t is None else t.known()
-        for t in (boxes, scores, limit, iou_threshold, score_threshold)
-    )
-    return boxes.like((len(_selected(*args, center=center_point_box)), 3), np.int64)  # type: ignore[arg-type]
+    count = s[0] * s[1] * most_boxes(None if limit is None else limit.known(), s[2])
+    return boxes.like((count, 3), np.int64), boxes.like((), np.int64)
 
 
-@op(
-    infer=_infer_non_max_suppression,
-    static=("boxes", "scores", "limit", "iou_threshold", "score_threshold"),
-)
+def most_boxes(limit: Array | None, count: int) -> int:
+    """Return how many of `count` boxes a batch and class may have."""
+    return 0 if limit is None else min(max(int(limit.reshape(())), 0), count)
+
+
+@op(infer=_infer_non_max_suppression, static=("limit",))
 def non_max_suppression(
     boxes: Array,
     scores: Array,
@@ -83,37 +80,41 @@ def non_max_suppression(
     score_threshold: Array | None = None,
     *,
     center_point_box: bool = False,
-) -> Array:
+) -> tuple[Array, Array]:
     """Return the positions (batch, class, box) of boxes that overlap no better one by more than a threshold.
 
     In each batch and class, boxes are taken in the order of falling scores, of equal ones the first, a NaN last; one
-    that overlaps none taken before is taken. The overlap is the area of both by that of one or the other.
+    that overlaps none taken before is taken. The overlap is the area of both by that of one or the other. Behind the
+    positions are rows of -1, as many as there is room for; the second result is the number of positions.
 
     Inputs: `boxes` (B, N, 4): y, x of a corner and of the opposite one; `scores` (B, C, N); `limit` of boxes in a
-    batch and class, 0 if absent; `iou_threshold` between 0 and 1, 0 if absent; `score_threshold`, which scores exceed.
+    batch and class, 0 if absent; `iou_threshold`, 0 if absent; `score_threshold`, which scores exceed.
     Attributes: `center_point_box`: boxes are x, y of the centre, width and height.
     Constraints: (C1) Shapes are these. (C2) `boxes` and `scores` are of one type. (C3) Limit and thresholds have one
-    element. (C4) The overlap is between 0 and 1.
+    element.
 
     >>> boxes = np.array([[[0, 0, 1, 1], [0, 0, 1, 0.9], [0, 2, 1, 3]]], "f")
-    >>> non_max_suppression(boxes, np.array([[[0.5, 0.7, 0.6]]], "f"), np.array(9), np.array(0.5, "f")).tolist()
-    [[0, 0, 1], [0, 0, 2]]
+    >>> scores, share = np.array([[[0.5, 0.7, 0.6]]], "f"), np.array(0.5, "f")
+    >>> [y.tolist() for y in non_max_suppression(boxes, scores, np.array(9), share)]
+    [[[0, 0, 1], [0, 0, 2], [-1, -1, -1]], 2]
     """
-    args = boxes, scores, limit, iou_threshold, score_threshold
-    return np.array(_selected(*args, center=center_point_box), np.int64).reshape(-1, 3)
+    most = most_boxes(limit, boxes.shape[1])
+    share = F32(0) if iou_threshold is None else F32(iou_threshold.reshape(()))
+    found = _selected(boxes, scores, most, share, score_threshold, center=center_point_box)
+    y = np.full((scores.shape[0] * scores.shape[1] * most, 3), -1, np.int64)
+    y[: len(found)] = np.array(found, np.int64).reshape(-1, 3)
+    return y, np.array(len(found), np.int64)
 
 
 def _selected(
     boxes: Array,
     scores: Array,
-    limit: Array | None,
-    iou_threshold: Array | None,
+    most: int,
+    share: np.float32,
     score_threshold: Array | None,
     *,
     center: bool,
 ) -> list[tuple[int, int, int]]:
-    most = 0 if limit is None else int(limit.reshape(()))
-    share = F32(0) if iou_threshold is None else F32(iou_threshold.reshape(()))
     found = []
     for batch, rows in enumerate(boxes.astype(F32)):
         if center:

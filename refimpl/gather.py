@@ -88,7 +88,9 @@ def gather_nd(x: Array, indices: Array) -> Array:
     return np.broadcast_to(rows, shape).copy()
 
 
-def _infer_gather_elements(x: TensorType, indices: TensorType, *, axis: int = 0) -> TensorType:
+def _infer_gather_elements(
+    x: TensorType, indices: TensorType, *, axis: int = 0, from_end: bool = False
+) -> TensorType:
     require("C1", indices.format in ("s32", "s64"), f"indices are {indices.format}")
     at = resolve_axis("C2", axis, len(x.shape))
     require("C3", len(indices.shape) == len(x.shape), f"indices {indices.shape} into {x.shape}")
@@ -99,11 +101,11 @@ def _infer_gather_elements(x: TensorType, indices: TensorType, *, axis: int = 0)
 
 
 @op(infer=_infer_gather_elements, dtypes=ANY, moves=True)
-def gather_elements(x: Array, indices: Array, *, axis: int = 0) -> Array:
+def gather_elements(x: Array, indices: Array, *, axis: int = 0, from_end: bool = False) -> Array:
     """Return for each of `indices` the element of `x` at the same place, but for `axis`, where the index says.
 
     Inputs: `x` of any type; `indices` s32 or s64, of as many axes, checked while running: 0 <= index < size.
-    Attributes: `axis`, negative from the end.
+    Attributes: `axis`, negative from the end; `from_end`: so are indices, down to -size.
     Constraints: (C1) `indices` is s32 or s64. (C2) The axis exists. (C3) Both have as many axes. (C4) `indices` is no
     longer than `x`, but along the axis.
 
@@ -111,7 +113,7 @@ def gather_elements(x: Array, indices: Array, *, axis: int = 0) -> Array:
     [[2, 2, 1]]
     """
     axis %= x.ndim
-    check_indices("gather_elements", indices, 0, x.shape[axis])
+    check_indices("gather_elements", indices, -x.shape[axis] if from_end else 0, x.shape[axis])
     box = tuple(slice(None if a == axis else n) for a, n in enumerate(indices.shape))
     return np.take_along_axis(x[box], indices, axis)
 

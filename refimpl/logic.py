@@ -198,6 +198,29 @@ def where(condition: Array) -> Array:
     return np.argwhere(condition)
 
 
+def _infer_nonzero(x: TensorType) -> tuple[TensorType, TensorType]:
+    require("C1", len(x.shape) >= 1, "x is a scalar")
+    return x.like((x.size, len(x.shape)), np.int64), x.like((), np.int64)
+
+
+@op(infer=_infer_nonzero, dtypes=("f32", "s8", "u8", "s32", "s64", "bool"))
+def nonzero(x: Array) -> tuple[Array, Array]:
+    """Return the indices of the elements that are not zero, in row-major order, and how many they are.
+
+    As `where`, but the shape of the results does not depend on values: behind the indices are rows of -1.
+
+    Inputs: `x`, numbers or bool; a NaN is not zero.
+    Constraints: (C1) `x` has an axis.
+
+    >>> [y.tolist() for y in nonzero(np.array([0, 7, 5]))]
+    [[[1], [2], [-1]], 2]
+    """
+    found = np.argwhere(x)
+    y = np.full((x.size, x.ndim), -1, np.int64)
+    y[: len(found)] = found
+    return y, np.array(len(found), np.int64)
+
+
 def _infer_assertion(condition: TensorType) -> TensorType:
     require("C1", condition.format == "bool", f"condition is {condition.format}, not bool")
     return condition.like(condition.shape)

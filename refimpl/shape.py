@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..ir import ANY, FORMATS, Array, TensorType, op, require
+from ..ir import ANY, FORMATS, Array, RunError, TensorType, op, require
 from .axes import one_whole_number, resolve_axis, whole_numbers
 
 
@@ -137,3 +137,29 @@ def rank(x: Array) -> Array:
     2
     """
     return np.array(x.ndim, np.int32)
+
+
+@op(host=True)
+def leading(x: Array, count: Array, *, axis: int = 0) -> Array:
+    """Return the first slices of a tensor along an axis, as many as a run has found.
+
+    Where a shape depends on values a plan ends, and another goes on from what comes out.
+
+    Inputs: `x` with an axis; `count` one integer, up to the number of slices, checked while running.
+
+    Attributes:
+        axis: negative from the end.
+
+    Constraints:
+        (C1) The axis exists.
+        (C2) The count is one number.
+
+    >>> leading(np.array([5, 7, -1]), np.array(2)).tolist()
+    [5, 7]
+    """
+    at = resolve_axis("C1", axis, x.ndim)
+    require("C2", np.size(count) == 1, f"a count of shape {np.shape(count)}")
+    wanted = int(np.reshape(count, ()))
+    if not 0 <= wanted <= x.shape[at]:
+        raise RunError(f"{wanted} of {x.shape[at]} slices")
+    return x[(slice(None),) * at + (slice(wanted),)].copy()

@@ -8,6 +8,7 @@ import pytest
 from litegold.formats import load
 from litegold.ir import ConstraintError, Graph, InputError, RunError
 from litegold.refimpl import regex, sequence, text
+from litegold.refimpl.shape import leading
 from litegold.runtime import Session
 from litegold.runtime.interpreter import interpret
 
@@ -29,6 +30,8 @@ ABC = text.texts("abc", (3,))
         ("C1", sequence.concat_from_sequence, [[]], {"axis": 0}),
         ("C2", sequence.concat_from_sequence, [[ONE]], {"axis": 1}),
         ("C3", sequence.concat_from_sequence, [[ONE, TWO]], {"axis": 0, "new_axis": True}),
+        ("C1", leading, [ONE, np.array(1)], {"axis": 1}),
+        ("C2", leading, [ONE, TWO], {}),
         ("C1", text.string_concat, [ABC, text.texts("ab", (2,))], {}),
         ("C1", text.string_equal, [ABC, text.texts("ab", (2,))], {}),
         ("C1", text.string_normalize, [ABC.reshape(3, 1)], {}),
@@ -49,6 +52,12 @@ def test_a_position_beyond_the_ends_is_an_error(position):
             op([ONE, TWO], np.int64(position))
     with pytest.raises(RunError, match="-3"):
         sequence.sequence_insert([ONE, TWO], ONE, np.int64(-3))
+
+
+@pytest.mark.parametrize("count", [-1, 2])
+def test_a_count_beyond_the_slices_is_an_error(count):
+    with pytest.raises(RunError, match=f"{count} of 1"):
+        leading(ONE, np.array(count))
 
 
 def test_nothing_is_in_an_empty_optional():

@@ -63,7 +63,7 @@ def exact_non_max_suppression(
     score_threshold: Cells | None = None,
     *,
     center_point_box: bool,
-) -> Cells:
+) -> tuple[Cells, Cells]:
     """One batch and class after the other."""
     batches, count = boxes.shape[:2]
     least = _value(score_threshold, None)
@@ -82,7 +82,9 @@ def exact_non_max_suppression(
             order = _best_first(own, lambda s: least is None or s > least)
             taken = _apart(corners, order, _value(iou_threshold, 0.0), _value(limit, 0))
             rows += [(batch, which, n) for n in taken]
-    return Cells((len(rows), 3), [v for row in rows for v in row])
+    room = scores.shape[0] * scores.shape[1] * min(_value(limit, 0), count)
+    padded = [*rows, *[(-1, -1, -1)] * (room - len(rows))]
+    return Cells((room, 3), [v for row in padded for v in row]), Cells((), [len(rows)])
 
 
 @EXACT.of(detection_postprocess)

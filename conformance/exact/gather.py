@@ -30,12 +30,13 @@ def exact_gather(x: Cells, indices: Cells, *, axis: int, batch_dims: int) -> Cel
 
 
 @EXACT.of(gather_elements)
-def exact_gather_elements(x: Cells, indices: Cells, *, axis: int) -> Cells:
+def exact_gather_elements(x: Cells, indices: Cells, *, axis: int, from_end: bool) -> Cells:
     """One element at a time."""
     axis %= len(x.shape)
     y = Cells.full(indices.shape, 0)
     for i in y.indices():
-        y[i] = x[(*i[:axis], indices[i], *i[axis + 1 :])]
+        at = indices[i] + (x.shape[axis] if from_end and indices[i] < 0 else 0)
+        y[i] = x[(*i[:axis], at, *i[axis + 1 :])]
     return y
 
 

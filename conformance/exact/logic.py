@@ -15,6 +15,7 @@ from ...refimpl.logic import (
     logical_and,
     logical_not,
     logical_or,
+    nonzero,
     not_equal,
     select,
     where,
@@ -78,6 +79,15 @@ def exact_select(condition: Cells, x: Cells, y: Cells) -> Cells:
     for i in z.indices():
         z[i] = _at(x if _at(condition, i) else y, i)
     return z
+
+
+@EXACT.of(nonzero)
+def exact_nonzero(x: Cells) -> tuple[Cells, Cells]:
+    """Ask each element."""
+    found = [i for i in x.indices() if x[i] != 0]
+    rows = found + [(-1,) * len(x.shape)] * (len(x.values) - len(found))
+    table = Cells((len(x.values), len(x.shape)), [k for row in rows for k in row])
+    return table, Cells((), [len(found)])
 
 
 @EXACT.of(where)

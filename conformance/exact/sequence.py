@@ -18,6 +18,7 @@ from ...refimpl.sequence import (
     sequence_map,
     split_to_sequence,
 )
+from ...refimpl.shape import leading
 from ..cells import Cells
 from ..tables import HOST_EXACT
 
@@ -139,3 +140,15 @@ def exact_optional_has_element(x: Any = None) -> Cells:
 def exact_optional_get_element(x: Any) -> Any:
     """The same."""
     return x
+
+
+@HOST_EXACT.of(leading)
+def exact_leading(x: Cells, count: Cells, *, axis: int) -> Cells:
+    """One element after the other."""
+    shape = [*x.shape]
+    shape[axis] = _number(count)
+    y = Cells.full(shape, 0)
+    y.format = x.format
+    for i in y.indices():
+        y[i] = x[i]
+    return y

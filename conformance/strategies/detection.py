@@ -41,7 +41,8 @@ def non_max_suppression_cases(draw: st.DrawFn) -> Case:
     if draw(st.booleans()):
         args = [None if a is None else a if i < 2 else a.reshape(1) for i, a in enumerate(args)]
     center = draw(st.booleans())
-    return Case(non_max_suppression, tuple(args), {"center_point_box": center})
+    attributes = {"center_point_box": center}
+    return Case(non_max_suppression, tuple(args), attributes, constant=frozenset({2}))
 
 
 @st.composite

@@ -17,7 +17,7 @@ from ...refimpl.gather import (
 )
 from ..case import Case
 from ..tables import CASES
-from .draw import ints, shapes
+from .draw import ints, seeds, shapes
 from .typed import moved, s32, typed
 
 
@@ -54,7 +54,12 @@ def gather_elements_cases(draw: st.DrawFn, fmt: str) -> Case:
     indices = draw(_indices(tuple(sizes), (x.shape[axis],)))
     if draw(st.booleans()):
         axis -= x.ndim
-    return moved(gather_elements, (x, indices), quant, runtime=(1,), axis=axis)
+    from_end = draw(st.booleans())
+    if from_end:
+        turned = np.random.default_rng(draw(seeds())).random(indices.shape) < 0.5
+        indices = np.where(turned, indices - x.shape[axis], indices).astype(indices.dtype)
+    args = x, indices
+    return moved(gather_elements, args, quant, runtime=(1,), axis=axis, from_end=from_end)
 
 
 @st.composite

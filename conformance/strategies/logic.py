@@ -18,6 +18,7 @@ from ...refimpl.logic import (
     logical_and,
     logical_not,
     logical_or,
+    nonzero,
     not_equal,
     select,
     where,
@@ -82,6 +83,11 @@ def select_cases(draw: st.DrawFn, fmt: str) -> Case:
     return moved(select, (condition, x, y), quant, data=(1, 2), runtime=(0,))
 
 
+def _padded(case: Case) -> Case:
+    """Return the same, where the shape of the results does not depend on values."""
+    return Case(nonzero, case.args, {}, case.quant)
+
+
 @st.composite
 def where_cases(draw: st.DrawFn, fmt: str) -> Case:
     """Few, half or most are not zero."""
@@ -96,3 +102,5 @@ for _fmt in ANY:
     CASES.of((select, _fmt))(select_cases(_fmt))
 for _fmt in ("f32", "s8", "u8", "s32", "u32", "s64", "bool"):
     CASES.of((where, _fmt))(where_cases(_fmt))
+for _fmt in ("f32", "s8", "u8", "s32", "s64", "bool"):
+    CASES.of((nonzero, _fmt))(where_cases(_fmt).map(_padded))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ...ir import Array, Graph, Node
 from ...refimpl import sequence as ours
 from ...refimpl.binary import add, maximum
+from ...refimpl.shape import leading
 from ..case import HostCase
 from ..tables import HOST_CASES
 from .control import numbers
@@ -107,6 +108,15 @@ def concat_cases(draw: st.DrawFn) -> HostCase:
     return HostCase(ours.concat_from_sequence, (parts,), {"axis": axis, "new_axis": new})
 
 
+@st.composite
+def leading_cases(draw: st.DrawFn) -> HostCase:
+    """From no slice to all, along any axis."""
+    x = draw(numbers(draw(shapes(min_dims=1, max_dims=3))))
+    axis = draw(st.integers(-x.ndim, x.ndim - 1))
+    count = np.asarray(draw(st.integers(0, x.shape[axis])), np.int64)
+    return HostCase(leading, (x, count), {"axis": axis})
+
+
 def values() -> st.SearchStrategy[Any]:
     """Tensors and sequences."""
     return sequences() | shapes(max_dims=2).flatmap(numbers)
@@ -127,3 +137,4 @@ HOST_CASES.of(ours.optional_has_element)(
 HOST_CASES.of(ours.optional_get_element)(
     values().map(lambda v: HostCase(ours.optional_get_element, (v,)))
 )
+HOST_CASES.of(leading)(leading_cases())

@@ -7,7 +7,7 @@ import numpy as np
 from ...refimpl.detection import detection_postprocess, non_max_suppression
 from ...refimpl.embedding import custom_predict, hashtable_lookup, lsh_projection, tf_idf
 from ...refimpl.gather import gather_elements
-from ...refimpl.logic import assertion
+from ...refimpl.logic import assertion, nonzero
 from ...refimpl.packed import custom_extract_features, custom_normalize, packed, skip_gram
 from ...refimpl.scatter import scatter_nd_update
 from ...refimpl.sort import unique_rows
@@ -40,7 +40,6 @@ breaks(
     C1={"scores": f32(2, 5, 3)},
     C2={"scores": np.ones((2, 3, 5), np.float16)},
     C3={"score_threshold": f32(2)},
-    C4={"iou_threshold": np.full(1, -0.5, np.float32)},
 )
 breaks(
     detection_postprocess,
@@ -130,3 +129,4 @@ breaks(
     C3={"indices": s32([0, 1])},
     C4={"indices": s32([[0, 1, 1, 0]])},
 )
+breaks(nonzero, valid={"x": f32(2)}, C1={"x": f32()})

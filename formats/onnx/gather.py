@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...ir import FormatError, UnsupportedError
 from ...refimpl import gather as ours
 from ...refimpl.axes import one_whole_number
-from ...refimpl.binary import add
+from ...refimpl.binary import add, maximum
 from ...refimpl.cast import cast
 from ...refimpl.join import concat, pack
-from ...refimpl.logic import less, select, where
-from ...refimpl.shape import reshape
+from ...refimpl.logic import less, nonzero, select, where
+from ...refimpl.shape import leading, reshape
 from ...refimpl.shape import shape as sizes_of
 from ...refimpl.window import slice as cut
 from .source import ONNX, OnnxSource
@@ -62,6 +64,22 @@ def write_gather_nd(site: OnnxSite) -> str:
     if not site.type(1).shape[-1]:
         raise UnsupportedError("GatherND needs positions of one number at least")
     return site.emit("GatherND", site.input(0), _indices(site, 1))
+
+
+def padded(site: OnnxSite, rows: str, room: int) -> tuple[str, str]:
+    """Return rows of which a run finds some, with as many of -1 behind as there is room for, and their number."""
+    count = site.emit("Slice", site.emit("Shape", rows), site.whole([0]), site.whole([1]))
+    missing = site.emit("Sub", site.whole([room]), count)
+    pads = site.emit("Concat", site.whole([0, 0]), missing, site.whole([0]), axis=0)
+    whole = site.emit("Pad", rows, pads, site.constant(-1, np.int64))
+    return whole, site.emit("Squeeze", count, site.whole([0]))
+
+
+@ONNX_WRITER.of(nonzero)
+def write_nonzero(site: OnnxSite) -> tuple[str, str]:
+    """Write NonZero, whose positions are columns."""
+    rows = site.transposed(site.emit("NonZero", site.input(0)), (1, 0))
+    return padded(site, rows, site.type().size)
 
 
 @ONNX_WRITER.of(ours.one_hot)
@@ -149,13 +167,8 @@ def gather_of(source: OnnxSource) -> str:
 @ONNX.of("GatherElements")
 def gather_elements_of(source: OnnxSource) -> str:
     """Indices may count from the end."""
-    x, axis = source.input(0), source.attribute("axis", 0)
-    rank = source.rank(x)
-    if not -rank <= axis < rank:
-        raise FormatError(f"axis {axis} of {rank} axes")
-    at = axis % rank
-    indices = from_the_front(source, source.input(1), x, range(at, at + 1), rows=False)
-    return source.add(ours.gather_elements, x, indices, axis=axis)
+    axis = source.attribute("axis", 0)
+    return source.add(ours.gather_elements, *source.given, axis=axis, from_end=True)
 
 
 @ONNX.of("GatherND")
@@ -192,24 +205,33 @@ def one_hot_of(source: OnnxSource) -> str:
 
 
 @ONNX.of("NonZero")
-def nonzero_of(source: OnnxSource) -> str:
+def nonzero_of(source: OnnxSource) -> Sequence[str]:
     """A column for each; a scalar has no rows of positions."""
     x = source.input(0)
-    if source.type(x).format not in where.dtypes:
+    if source.type(x).format not in nonzero.dtypes:
         x = source.add(cast, x, to="bool")
     scalar = not source.rank(x)
-    found = source.transposed(source.add(where, source.reshaped(x, (1,)) if scalar else x), [1, 0])
-    none, all_of_them = source.whole([0, 0]), source.whole([0, -1])
-    return source.add(cut, found, none, all_of_them) if scalar else found
+    rows, count = source.several(nonzero, source.reshaped(x, (1,)) if scalar else x)
+    found = source.transposed(rows, [1, 0])
+    if scalar:
+        found = source.add(cut, found, source.whole([0, 0]), source.whole([0, -1]))
+    return source.host(leading, found, count, axis=1)
 
 
 @ONNX.of("Compress")
-def compress_of(source: OnnxSource) -> str:
+def compress_of(source: OnnxSource) -> str | Sequence[str]:
     """What stands where the condition holds; without an axis, of the elements in a row."""
     x, axis = source.input(0), source.attributes.get("axis")
     x = source.reshaped(x, (-1,)) if axis is None else x
-    places = source.reshaped(source.add(where, source.input(1)), (-1,))
-    return source.add(ours.gather, x, places, axis=axis or 0)
+    if source.known(source.input(1)) is not None:
+        places = source.reshaped(source.add(where, source.input(1)), (-1,))
+        return source.add(ours.gather, x, places, axis=axis or 0)
+    rows, count = source.several(nonzero, source.input(1))
+    places = source.add(maximum, source.reshaped(rows, (-1,)), source.scalar(0, rows))
+    # the rows of -1 behind the places become the first slice, and are cut off
+    return source.host(
+        leading, source.add(ours.gather, x, places, axis=axis or 0), count, axis=axis or 0
+    )
 
 
 @ONNX.of("ReverseSequence")
