@@ -15,7 +15,21 @@ from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8, HOST_CASES, HOST_EXACT
 
 PARTS = ("reference", "exact", "cases", "envelope", "jit", "tflite", "onnx")
 ORDER = (
-    *("f32", "f16", "hybrid", "s8", "u8", "s8-nnacl", "u8-nnacl", "f32-nnacl", "s16", "s32", "s64"),
+    *(
+        "f32",
+        "f16",
+        "hybrid",
+        "s8",
+        "u8",
+        "s8-nnacl",
+        "u8-nnacl",
+        "s8-nnacl-quirks",
+        "u8-nnacl-quirks",
+        "f32-nnacl",
+        "s16",
+        "s32",
+        "s64",
+    ),
     *("bool", "u16", "u32", "u64", "f64", *NARROW_FLOATS, *NARROW_INTS, "host"),
 )
 

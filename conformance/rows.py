@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 
 from ..ir import OPS, load_all
 from ..jit_kernels.lowering import CPU
-from ..quant.rule import DIALECTS, INT8
+from ..quant.rule import INT8
 from .ran import ran
 from .tables import CASES, EXACT, EXACT_INT8, HOST_CASES, HOST_EXACT
 
+BOTH = ("tflite", "nnacl")
 COLUMNS = ("fp16", "fp32", "int8", "uint8")
 FORMS = {"fp16": "f16", "fp32": "f32", "int8": "s8", "uint8": "u8"}
 # What r1.1 marks by column; every row is marked for float32.
@@ -211,10 +212,10 @@ def whole(name: str, form: str) -> bool:
 
 def dialects(name: str, form: str) -> frozenset[str]:
     """Return the dialects in which an operator is whole; all where there is no arithmetic that could differ."""
-    every = frozenset(("tflite", *DIALECTS))
+    every = frozenset(BOTH)
     if form not in ("s8", "u8"):
         return every if whole(name, form) else frozenset()
-    own = {d for d in DIALECTS if whole(name, f"{form}-{d}")}
+    own = {d for d in BOTH if whole(name, f"{form}-{d}")}
     if not whole(name, form):
         return frozenset(own)
     return frozenset({"tflite", *own}) if (OPS[name], form) in INT8 else every
@@ -262,7 +263,7 @@ def shown(cell: RowCell, column: str) -> str:
         return "missing" if cell.marked else ""
     if column in ("fp16", "fp32"):
         return "●"
-    every = set(cell.dialects) == {"tflite", *DIALECTS}
+    every = set(cell.dialects) == set(BOTH)
     return "both" if every else " ".join(cell.dialects)
 
 

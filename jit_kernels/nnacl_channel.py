@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..quant.activation import activation_range
+from ..quant.nnacl_channel import scale_bounds
 from ..quant.rule import Quantized
 from ..refimpl.channel import batch_norm, scale
 from .kernel import F32, F64P, I64, OK, OUT_OF_DOMAIN, S8, S64, inlined, kernel, share
@@ -144,7 +144,7 @@ def lower_batch_norm(site: Site) -> list[Step]:
     ]
 
 
-@lowers((scale, "s8-nnacl"))
+@lowers((scale, "s8-nnacl"), (scale, "s8-nnacl-quirks"))
 def lower_scale(site: Site) -> list[Step]:
     """One loop."""
     x, f, o = (*site.inputs, None)[:3]
@@ -154,7 +154,7 @@ def lower_scale(site: Site) -> list[Step]:
     real = np.float64(qx.scale) * np.float64(qf.scale) / np.float64(qy.scale)
     ratio = np.float64(qo.scale) / np.float64(qy.scale)
     zeros = [q.zero_point for q in (qx, qf, qo, qy)]
-    bounds = activation_range(y.type, a["activation"], site.node.dialect)
+    bounds = scale_bounds(y.type, a["activation"], site.node.dialect)
     p = np.array([*zeros, *bounds, *factor(real), *factor(ratio)], np.int64)
     sizes = _parts(y.type.shape, a["axis"], len(f.type.shape))
     return [Step(s8_scale, (x, f, o or f, y, site.constant(p), *sizes, o is not None))]

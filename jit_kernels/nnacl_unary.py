@@ -21,6 +21,8 @@ ACTIVATIONS: tuple[Op[..., Any], ...] = (hard_swish, leaky_relu, logistic, tanh,
 for _op in (*FUNCTIONS, rsqrt, square, *ACTIVATIONS):
     _lower = lower_from(LEAST[_op]) if _op in LEAST else lower_by_table
     lowers((_op, "s8-nnacl"), (_op, "u8-nnacl"))(_lower)
+for _op in (relu, relu6, leaky_relu):
+    lowers((_op, "s8-nnacl-quirks"), (_op, "u8-nnacl-quirks"))(lower_by_table)
 
 
 @kernel_family("s8", "u8")

@@ -53,7 +53,7 @@ def activation_range(out: TensorType, activation: str, dialect: str = "tflite") 
 
     def stored(real: float) -> int:
         steps = np.float32(real) / scale
-        if dialect == "nnacl":
+        if dialect.startswith("nnacl"):
             return int(round_half_away(steps + np.float32(zero_point)))
         return zero_point + int(round_half_away(steps))
 

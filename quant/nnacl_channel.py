@@ -1,8 +1,7 @@
 """What is done to each channel of int8 tensors for itself, as nnacl computes it.
 
 Batch normalization takes float32 factors that are made of the stored statistics (batchnorm_int8.cc, batchnorm_int8.c);
-a factor and a summand are taken in fixed point (scale_int8.cc, scale_int8.c). There the fused activations of MindSpore
-Lite clamp the stored integers at 0 and 6, whatever these stand for; that is not followed: the bounds are quantized.
+a factor and a summand are taken in fixed point (scale_int8.cc, scale_int8.c).
 """
 
 from __future__ import annotations
@@ -86,7 +85,22 @@ def batch_norm_nnacl(
     return nearest_steps(steps, TensorType(out[0].shape, out[0].dtype))
 
 
-@INT8.of((scale, KEY))
+QUIRKS = {"none": (-128, 127), "relu": (0, 127), "relu6": (0, 6)}
+
+
+def scale_bounds(out: TensorType, activation: str, dialect: str) -> tuple[int, int]:
+    """Return the least and the largest stored result: quantized bounds.
+
+    The source of nnacl clamps stored integers at 0 and 6, whatever these stand for: nnacl-quirks.
+    """
+    if dialect != "nnacl-quirks":
+        return activation_range(out, activation, dialect)
+    if activation not in QUIRKS:
+        raise UnsupportedError(f"scale: nnacl-quirks has no {activation}")
+    return QUIRKS[activation]
+
+
+@INT8.of((scale, KEY), (scale, "s8-nnacl-quirks"))
 def scale_nnacl(
     x: Quantized,
     factor: Quantized,
@@ -105,5 +119,5 @@ def scale_nnacl(
     if offset is not None:
         ratio = quantize_multiplier(np.float64(offset.scale) / np.float64(y.scale))
         steps = steps + beside(scale_rounding_twice(centred(offset), *ratio), rank, axis)
-    bounds = activation_range(out[0], activation, dialect)
+    bounds = scale_bounds(out[0], activation, dialect)
     return saturated(steps + y.zero_point, out[0], bounds)

@@ -119,8 +119,7 @@ def _relu_nnacl(activation: str) -> Callable[..., Array]:
     def rule(x: Quantized, *, out: tuple[TensorType, ...], **_: Any) -> Array:
         """Rescale what is positive by float64(sx / sy), rounding twice; the upper bound is nnacl's.
 
-        MindSpore Lite shifts to the left after it has rounded (relux_int8.c), so that equal scales lose the lowest
-        bit; that is not followed.
+        The source shifts to the left after it has rounded (relux_int8.c): nnacl-quirks.
         """
         y, steps = output_of(out[0]), np.maximum(centred(x), 0)
         multiplier, shift = quantize_multiplier(np.float64(x.scale) / np.float64(y.scale))
@@ -142,8 +141,7 @@ def leaky_relu_nnacl(
 ) -> Array:
     """Multiply by float32(sx (1 / sy)), and before that by `alpha` what is negative; add the zero points in float32.
 
-    MindSpore Lite asks for the sign of the stored integer, and leaves `alpha` out of the summand of its zero point
-    (leaky_relu_int8.c): that is right for zero points of 0, and not followed for others.
+    The source (leaky_relu_int8.c) is right for zero points of 0 alone: nnacl-quirks.
     """
     y = output_of(out[0])
     factor = x.scale * (np.float32(1) / y.scale)

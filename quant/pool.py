@@ -27,7 +27,7 @@ def avg_pool2d_int8(
     nnacl adds 128 to each of them before, so that halves go up (pooling_int8.c, AvgPoolingOptInt8).
     """
     sums, count = window_sums(x.value.astype(np.int64), kernel, stride, pad)
-    if dialect == "nnacl":
+    if dialect.startswith("nnacl"):
         mean = (sums + 128 * count + count // 2) // count - 128
     else:
         mean = np.sign(sums) * ((np.abs(sums) + count // 2) // count)

@@ -36,8 +36,9 @@ class Quantized:
         return TensorType(self.value.shape, self.value.dtype, self.quant)
 
 
-# Dialects beside TFLite's. What an operator means there is entered under a number format of its own: `s8-nnacl`.
-DIALECTS = ("nnacl",)
+# Dialects beside TFLite's, and the one that each is but for what it has itself. What an operator means there is entered
+# under a number format of its own: `s8-nnacl`. nnacl-quirks is nnacl with the mistakes of its source.
+DIALECTS = {"nnacl": "", "nnacl-quirks": "nnacl"}
 
 # rule(*inputs: Quantized | None, out: tuple[TensorType, ...], dialect: str, **attributes)
 # returns one array or a tuple of arrays, of the types in `out`.
@@ -56,5 +57,7 @@ def number_format(op: Op[..., Any], types: tuple[TensorType | None, ...], dialec
     plain = form[0] in "su" and not any(t is not None and t.quant for t in types)
     if dialect not in DIALECTS or plain:
         return form
-    own = f"{form}-{dialect}"
-    return own if (op, own) in INT8 or (op, form) in INT8 else form
+    for name in (dialect, DIALECTS[dialect]):
+        if name and (op, f"{form}-{name}") in INT8:
+            return f"{form}-{name}"
+    return f"{form}-{dialect}" if (op, form) in INT8 else form

@@ -14,7 +14,7 @@ from litegold.quant.calibration import observe
 from litegold.quant.dialects import in_dialect
 from litegold.quant.post_training import quantize_graph
 from litegold.quant.rule import number_format
-from litegold.refimpl.activation import prelu
+from litegold.refimpl.activation import prelu, relu
 from litegold.refimpl.binary import add
 from litegold.refimpl.pool import avg_pool2d
 from litegold.refimpl.shape import transpose
@@ -86,3 +86,14 @@ def test_files_do_not_hold_another_dialect():
         tflite.write(graph)
     with pytest.raises(UnsupportedError, match="rounds quantized numbers"):
         onnx.write_graph(graph)
+
+
+def test_quirks_have_a_name():
+    """Equal scales lose the lowest bit in ReLU, there alone; what has no quirk is nnacl's."""
+    quant = QuantParams((0.5,))
+    case = Case(relu, (np.int8([-3, 1, 4, 5]),), quant=(quant,), out_quant=(quant,))
+    for dialect, want in (("nnacl", [0, 1, 4, 5]), ("nnacl-quirks", [0, 2, 4, 6])):
+        named = replace(case, dialect=dialect)
+        assert interpret(named.graph(), named.feeds())["y0"].tolist() == want
+        assert named.format == f"s8-{dialect}"
+    assert number_format(abs_op, case.types, "nnacl-quirks") == "s8-nnacl"

@@ -51,7 +51,7 @@ def activated_int(value: int, activation: str, out: Outputs, dialect: str = "tfl
 
     def stored(bound: float) -> int:
         steps = f32(bound / scale)
-        if dialect == "nnacl":
+        if dialect.startswith("nnacl"):
             return clamped(half_away(f32(steps + zero_point)), form)
         return clamped(zero_point + half_away(steps), form)
 

@@ -70,7 +70,7 @@ def avg_pool2d_int8(
         total, count = sum(window), len(window)
         mean = (2 * abs(total) + count) // (2 * count)
         mean = mean if total >= 0 else -mean
-        if dialect == "nnacl":
+        if dialect.startswith("nnacl"):
             mean = (2 * total + count) // (2 * count)
         y[index] = activated_int(mean, activation, out, dialect)
     return y
