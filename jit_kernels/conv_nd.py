@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 from ..ir import Array
-from ..refimpl.conv_nd import conv, conv_transpose
+from ..refimpl.conv_nd import conv
 from .conv_folded import folds, lower_folded
 from .kernel import F32, I64, OK, S64, kernel, share
-from .lowering import CPU, Lowering, Operand, Site, Step, lowers
+from .lowering import CPU, Lowering, Operand, Site, Step
 from .strided import operand
 from .windows import each, geometry, meet
 
@@ -118,7 +118,9 @@ def window(site: Site) -> tuple[tuple[int, ...], ...]:
     """Return size of x, kernel, size of y, stride, dilation and padding before."""
     x, w, y = operand(site.inputs[0]), operand(site.inputs[1]), site.outputs[0]
     n = len(x.type.shape) - 2
-    stride, dilation = (each(site.attributes[name], n, 1) for name in ("stride", "dilation"))
+    stride, dilation = (
+        each(site.attributes.get(name, ()), n, 1) for name in ("stride", "dilation")
+    )
     before = each(site.attributes["pad"], 2 * n, 0)[::2]
     return x.type.shape[1:-1], w.type.shape[1:-1], y.type.shape[1:-1], stride, dilation, before
 
@@ -138,7 +140,6 @@ def transposed_windows(site: Site) -> tuple[Array, Array]:
     return geometry(counts, (1,) * len(size), stride, size), shifts
 
 
-@lowers((conv_transpose, "f32"))
 def lower_conv_transpose(site: Site) -> list[Step]:
     """Windows over what is spread by the stride."""
     b = site.inputs[3] if len(site.inputs) > 3 else None

@@ -15,6 +15,7 @@ from .conv import limits, lower_f32_conv2d
 from .conv_amx import AMX, lower_amx_conv2d, takes_amx
 from .conv_dot4 import DOT4, lower_dot4_conv2d, takes_dot4
 from .conv_int8 import byte_code, ending, fixed_channels, lower_q8_conv2d, quantized
+from .conv_spread import lower_spread, spreads
 from .depthwise import lower_f32_depthwise
 from .depthwise_dot4 import lower_dot4_depthwise
 from .depthwise_dot4 import takes_dot4 as takes_dot4_depthwise
@@ -24,7 +25,7 @@ from .depthwise_int8 import lower_q8_depthwise
 from .depthwise_one import SINGLE_AMX, SINGLE_DOT4, SINGLE_F32
 from .depthwise_repeat import lower_repeated, repeats
 from .kernel import F32, F64, I64, OK, S32, S64, U8, inlined, kernel, share
-from .lowering import CPU, Lowering, Site, Step, lowers
+from .lowering import CPU, Lowering, Site, Step
 from .patches import geometry
 from .winograd import WINOGRAD
 from .winograd_int8 import WINOGRAD_INT8
@@ -308,7 +309,6 @@ def _transposed(site: Site) -> tuple[tuple[Any, ...], tuple[int, int, bool]]:
     return (x, w, b, y, site.constant(g)), (n, o, b is not None)
 
 
-@lowers((conv2d_transpose, "f32"))
 def lower_f32_conv2d_transpose(site: Site) -> list[Step]:
     """Plain loops."""
     places, counts = _transposed(site)
@@ -381,6 +381,9 @@ CPU.of((depthwise_conv2d, "s8"), (depthwise_conv2d, "u8"), (depthwise_conv2d, "s
         Lowering(lower_repeated, lambda s: _twice(s) and repeats(s) and _known(s)),
         Lowering(lower_q8_plain, _twice),
     )
+)
+CPU.of((conv2d_transpose, "f32"))(
+    (Lowering(lower_spread, spreads), Lowering(lower_f32_conv2d_transpose))
 )
 CPU.of((conv2d_transpose, "s8"), (conv2d_transpose, "u8"), (conv2d_transpose, "s8-nnacl"))(
     (Lowering(lower_q8_conv2d_transpose, _twice),)
