@@ -29,6 +29,7 @@ from ...refimpl.resize import (
     resize_nearest_neighbor,
 )
 from .source import ONNX, OnnxSource
+from .space import channels_first, channels_last
 from .table import NCHW, NHWC, ONNX_WRITER, OnnxSite
 
 F32 = NDArray[np.float32]
@@ -143,7 +144,26 @@ def resize_of(source: OnnxSource) -> str:
             half_pixel_centers="half_pixel" in where,
         )
         return source.transposed(y, NCHW)
-    return source.add(resize, x, source.whole(size), **options)
+    if len(shape) < 3 or size[:2] != shape[:2]:
+        return source.add(resize, x, source.whole(size), **options)
+    return _channels_last(source, x, size, options)
+
+
+def _channels_last(
+    source: OnnxSource, x: str, size: tuple[int, ...], options: dict[str, Any]
+) -> str:
+    """Resize the axes of space where the convolutions around have them, before the channels."""
+    rank = len(size)
+    order = channels_last(rank - 2)
+    roi = options["roi"]
+    turned = {
+        **options,
+        "scale": tuple(options["scale"][a] for a in order),
+        "roi": tuple(half[a] for half in (roi[:rank], roi[rank:]) if half for a in order),
+    }
+    target = source.whole([size[a] for a in order])
+    y = source.add(resize, source.transposed(x, order), target, **turned)
+    return source.transposed(y, channels_first(rank - 2))
 
 
 def _options(source: OnnxSource) -> dict[str, Any]:
