@@ -28,6 +28,7 @@ EXACT_RESULTS = (
         fill.zeros_like,
         logic.select,
         logic.where,
+        logic.nonzero,
         gather.gather,
         gather.gather_elements,
         gather.gather_nd,

@@ -12,12 +12,12 @@ from .table import ONNX_WRITER, OnnxSite
 
 @ONNX_WRITER.of(tf_idf)
 def write_tf_idf(site: OnnxSite) -> str:
-    """Write the lists as attributes; weights belong to columns there, to n-grams here."""
+    """Write the lists as attributes."""
     pool, starts, columns = (site.value(i) for i in (1, 2, 3))
     weights = site.type(4).value if site.input(4) else None
     given = {"weights": weights.tolist()} if weights is not None else {}
-    if site.input(4) and (weights is None or columns.tolist() != [*range(len(columns))]):
-        raise UnsupportedError("weights that are not known, or whose columns are not in order")
+    if site.input(4) and weights is None:
+        raise UnsupportedError("TfIdfVectorizer needs weights that are known")
     return site.emit(
         "TfIdfVectorizer",
         site.input(0),
