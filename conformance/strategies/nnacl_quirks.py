@@ -26,6 +26,5 @@ def with_quirks(case: Case) -> Case:
 @CASES.completed
 def quirks() -> Mapping[Key, st.SearchStrategy[Case]]:
     """Map the cases of these operators."""
-    like = {op: CASES[op, "s8"] for op in (relu, relu6, leaky_relu)}
-    like[scale] = CASES[scale, "s8-nnacl"]
-    return {(op, KEY): cases.map(with_quirks) for op, cases in like.items()}
+    like: list[Key] = [(relu, "s8"), (relu6, "s8"), (leaky_relu, "s8"), (scale, "s8-nnacl")]
+    return {(op, KEY): CASES[op, form].map(with_quirks) for op, form in like}
