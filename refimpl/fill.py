@@ -71,10 +71,35 @@ def range(start: Array, limit: Array, delta: Array) -> Array:
     count = _infer_range(*map(TensorType.of, (start, limit, delta))).shape[0]
     wide = np.float64 if is_float(start.dtype) else np.int64
     first, step = (widen(np.asarray(v)).astype(wide) for v in (start, delta))
-    with np.errstate(over="ignore"):
-        y = cast(first + step * np.arange(count), to=FORMAT_OF[start.dtype])
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = _stepped if is_float(start.dtype) else _added
+        y = cast(steps(first, step, count), to=FORMAT_OF[start.dtype])
     y[:1] = start  # to which nothing is added: -0 stays
     return y
+
+
+def _added(first: Array, step: Array, count: int) -> Array:
+    return first + step * np.arange(count)
+
+
+def _stepped(first: Array, step: Array, count: int) -> Array:
+    """Return first + i step in float64, as if it was rounded once: what each operation loses is added at the end.
+
+    The step is cut in two, so that both products are exact for fewer than 2^26 elements.
+    """
+    i = np.arange(count, dtype=np.float64)
+    upper = (step.reshape(1).view(np.int64) >> 27 << 27).view(np.float64)[0]
+    high, low = upper * i, (step - upper) * i
+    total, rest = _with_rest(first, high)
+    total, more = _with_rest(total, low)
+    return np.where(np.isfinite(total), total + (rest + more), total)
+
+
+def _with_rest(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return a + b, rounded, and what the rounding lost (Knuth's TwoSum)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
 
 
 @op(infer=same_type, dtypes=ANY, moves=True)
