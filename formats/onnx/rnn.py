@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ...ir import FormatError, Op
+import numpy as np
+
+from ...ir import FormatError, Op, UnsupportedError
 from ...refimpl.cast import cast
 from ...refimpl.gather import gather
 from ...refimpl.join import pack
@@ -113,6 +115,9 @@ def gru_of(source: OnnxSource) -> tuple[str, ...]:
 
 def _write(site: OnnxSite, code: str, states: int, **attributes: Any) -> tuple[str, ...]:
     """Write the layer with an axis for its one direction."""
+    lengths = site.type(4).value if site.input(4) else None
+    if lengths is not None and np.any(lengths <= 0):
+        raise UnsupportedError(f"{code} leaves open what the last state of no frames is")
     front, count = site.whole([0]), states + 1
     given = [site.input(i) for i in range(len(site.node.op.inputs))]
     rows = ["" if not name else site.emit("Unsqueeze", name, front) for name in given]
@@ -152,5 +157,7 @@ def write_gru(site: OnnxSite) -> tuple[str, ...]:
 
 @ONNX_WRITER.of(lstm_layer)
 def write_lstm_layer(site: OnnxSite) -> tuple[str, ...]:
-    """Write LSTM."""
+    """Write LSTM, unless something is clipped: of what enters the last function, onnxruntime leaves that out."""
+    if site.attribute("clip"):
+        raise UnsupportedError("LSTM clips what enters every function, which not all engines do")
     return _write(site, "LSTM", 2, input_forget=int(site.attribute("coupled")))
