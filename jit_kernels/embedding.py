@@ -180,7 +180,9 @@ def count_grams(
                     found += same == n
             weight = np.float64(weights[grams[4 * k + 3]]) if weighted else 1.0
             value = np.float64(found) if mode != 1 else np.float64(found > 0)
-            y[row * columns + grams[4 * k + 2]] = np.float32(value * weight if mode else value)
+            y[row * columns + grams[4 * k + 2]] = np.float32(
+                value * weight if mode and found else value
+            )
     return OK
 
 

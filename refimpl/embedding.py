@@ -216,7 +216,8 @@ def tf_idf(
     """Count how often each n-gram of a pool stands in a row of `x`, and weigh it (ONNX TfIdfVectorizer).
 
     An n-gram stands where its words follow each other at one distance, from 1 to `max_skip` + 1; that of one word is
-    counted once. TF: the count; IDF: the weight of what occurs; TFIDF: their product, rounded once.
+    counted once. TF: the count; IDF: the weight of what occurs; TFIDF: their product, rounded once. What does not
+    occur has 0.
 
     Inputs: `x` (C,) or (N, C) s32 or s64; `pool` (P,), n-grams one after the other, the short ones first; `starts`
     (G,): where those of 1, 2 ... words begin; `columns` (K,): where the result of each n-gram goes; `weights` (K,)
@@ -244,5 +245,6 @@ def tf_idf(
                 hits &= rows[:, step * word : step * word + room] == pool[at + word]
             count += hits.sum(1)
         weight = np.float64(1 if weights is None else weights[k])
-        y[:, columns[k]] = {"TF": count, "IDF": (count > 0) * weight, "TFIDF": count * weight}[mode]
+        value = {"TF": count, "IDF": weight, "TFIDF": count * weight}[mode]
+        y[:, columns[k]] = np.where(count > 0, value, 0)
     return y.reshape(*x.shape[:-1], y.shape[1])

@@ -120,7 +120,11 @@ def exact_tf_idf(
                         if places[-1] < width:
                             found += [own[p] for p in places] == words
                 weight = 1.0 if weights is None else weights.values[gram]
-                value = {"TF": found, "IDF": weight if found else 0.0, "TFIDF": found * weight}
+                value = {
+                    "TF": found,
+                    "IDF": weight if found else 0.0,
+                    "TFIDF": found * weight if found else 0.0,
+                }
                 y[row, columns.values[gram]] = value[mode]
             gram, at = gram + 1, at + n
     return Cells((*x.shape[:-1], y.shape[1]), y.values)
