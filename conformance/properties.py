@@ -48,7 +48,8 @@ def one_unit(want: Array, envelope: Array) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
         unit = np.spacing(np.minimum(np.abs(want), below))
     unit = np.where(np.isfinite(want), unit, 0.0).astype(np.float64)
-    return unit + np.where(np.isfinite(envelope), envelope, 0.0) * FLOAT64_SHARE
+    share = 1.0 if want.dtype == np.float64 else FLOAT64_SHARE
+    return unit + np.where(np.isfinite(envelope), envelope, 0.0) * share
 
 
 def plan_agrees(case: Case, threads: Sequence[int] = (1, 2)) -> Verdict:

@@ -147,7 +147,8 @@ def _form(site: Site) -> Form | None:
 
 def takes_linear(site: Site) -> bool:
     """Whether rows are long enough, and there is a form that gives what the rule gives."""
-    return long_rows(site) and _form(site) is not None
+    quantized = all(t is not None and t.type.quant for t in (*site.inputs, *site.outputs))
+    return quantized and long_rows(site) and _form(site) is not None
 
 
 def lower_linear(site: Site) -> list[Step]:

@@ -58,6 +58,20 @@ def f32_sum(
     return OK
 
 
+@kernel_family("f64")
+def double_sum(
+    x: T, y: T, base: S64, step: S64, results: I64, count: I64, by: F64, tid: I64, threads: I64
+) -> I64:
+    """Add, and divide."""
+    start, stop = share(results, tid, threads)
+    for r in range(start, stop):
+        total, at = 0.0, base[r]
+        for k in range(count):
+            total += x[at + step[k]]
+        y[r] = total / by
+    return OK
+
+
 @kernel_family("s32", "s64")
 def whole_sum(
     x: T, y: T, base: S64, step: S64, results: I64, count: I64, by: I64, tid: I64, threads: I64
@@ -225,7 +239,7 @@ def s16_sum(
     return OK
 
 
-SUMS: dict[str, Kernel] = {"f32": f32_sum, **whole_sum}
+SUMS: dict[str, Kernel] = {"f32": f32_sum, **double_sum, **whole_sum}
 MAGNITUDES: dict[str, Kernel] = {"f32": f32_magnitudes, **whole_magnitudes}
 PRODUCTS: dict[str, Kernel] = {"f32": f32_prod, **whole_prod}
 EXTREMES: dict[str, Kernel] = {"f32": f32_extreme, **whole_extreme}
@@ -252,7 +266,7 @@ def offset_tables(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[Array,
     return offsets(kept), offsets(inner)
 
 
-def _operands(site: Site) -> tuple[tuple[Argument, ...], int]:
+def operands(site: Site) -> tuple[tuple[Argument, ...], int]:
     """Return what all kernels take first, and how many elements make a result."""
     x, axes, y = site.inputs[0], site.inputs[1], site.outputs[0]
     assert x is not None and axes is not None and axes.value is not None
@@ -264,12 +278,12 @@ def _operands(site: Site) -> tuple[tuple[Argument, ...], int]:
 
 def lower_sum(site: Site) -> list[Step]:
     """A sum is divided by 1."""
-    return [Step(SUMS[site.outputs[0].type.format], (*_operands(site)[0], 1))]
+    return [Step(SUMS[site.outputs[0].type.format], (*operands(site)[0], 1))]
 
 
 def lower_mean(site: Site) -> list[Step]:
     """A mean of nothing is 0 / 0 in floats, and 0 in integers."""
-    arguments, count = _operands(site)
+    arguments, count = operands(site)
     by = count if site.outputs[0].type.format == "f32" else max(count, 1)
     return [Step(SUMS[site.outputs[0].type.format], (*arguments, by))]
 
@@ -278,20 +292,20 @@ def lower_mean(site: Site) -> list[Step]:
 def lower_magnitudes(site: Site) -> list[Step]:
     """One loop for both."""
     squares = site.node.op is reduce_sum_square
-    return [Step(MAGNITUDES[site.outputs[0].type.format], (*_operands(site)[0], squares))]
+    return [Step(MAGNITUDES[site.outputs[0].type.format], (*operands(site)[0], squares))]
 
 
 @lowers((reduce_all, "bool"), (reduce_any, "bool"))
 def lower_truth(site: Site) -> list[Step]:
     """All is the least of zeros and ones, any the largest."""
     largest = site.node.op is reduce_any
-    return [Step(whole_extreme["u8"], (*_operands(site)[0], largest, not largest))]
+    return [Step(whole_extreme["u8"], (*operands(site)[0], largest, not largest))]
 
 
 @lowers(*((reduce_prod, f) for f in PRODUCTS))
 def lower_prod(site: Site) -> list[Step]:
     """Products take no more arguments."""
-    return [Step(PRODUCTS[site.outputs[0].type.format], _operands(site)[0])]
+    return [Step(PRODUCTS[site.outputs[0].type.format], operands(site)[0])]
 
 
 @lowers(*((op, f) for op in (reduce_max, reduce_min) for f in EXTREMES))
@@ -300,12 +314,12 @@ def lower_extreme(site: Site) -> list[Step]:
     dtype, largest = site.outputs[0].type.dtype, site.node.op is reduce_max
     info: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
     empty = (float if dtype.kind == "f" else int)(info.min if largest else info.max)
-    return [Step(EXTREMES[site.outputs[0].type.format], (*_operands(site)[0], int(largest), empty))]
+    return [Step(EXTREMES[site.outputs[0].type.format], (*operands(site)[0], int(largest), empty))]
 
 
 def lower_fixed(site: Site) -> list[Step]:
     """The count of a mean goes into its multiplier; an empty tensor gives stored zeros."""
-    arguments, count = _operands(site)
+    arguments, count = operands(site)
     x, y = site.inputs[0], site.outputs[0].type.quant
     assert x is not None and x.type.quant is not None and y is not None
     derive = mean_multiplier if site.node.op is mean else sum_multiplier
@@ -318,4 +332,5 @@ for _op, _lower in ((sum, lower_sum), (mean, lower_mean)):
     lowers(*((_op, f) for f in whole_sum))(_lower)
     CPU.of((_op, "f32"))((Lowering(lower_float_sum, adds_floats), Lowering(_lower)))
     CPU.of((_op, "s8"), (_op, "u8"))((Lowering(lower_byte_sum, adds_bytes), Lowering(lower_fixed)))
+lowers((sum, "f64"))(lower_sum)
 lowers((mean, "s16"))(lower_fixed)

@@ -108,7 +108,7 @@ def mean(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     return _shaped(quotient, x, axes, keep_dims)
 
 
-@op(infer=_infer_reduce, dtypes=("f32", "s32", "s64"), static=("axes",))
+@op(infer=_infer_reduce, dtypes=("f32", "f64", "s32", "s64"), static=("axes",))
 def sum(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     """Add over axes. Integers wrap; a sum of nothing is 0.
 
@@ -261,6 +261,25 @@ def reduce_sum_abs(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     [3.0, 3.0]
     """
     return _shaped(_exact_sum(np.abs(_wide_rows(x, axes))), x, axes, keep_dims)
+
+
+@op(infer=_infer_reduce, dtypes=("f32", "f64"), static=("axes",))
+def reduce_log_sum_exp(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
+    r"""Return the logarithm of the sum of powers: $y = m + \ln \sum e^{x - m}$ with the largest number $m$ of each row.
+
+    Inputs: `x` of any shape; `axes`, negative from the end, duplicates count once. Of nothing it is -inf.
+    Attributes: `keep_dims` leaves the reduced axes with size 1.
+    Constraints: (C1) `axes` is s32. (C2) Each is an axis of `x`; a scalar ignores them.
+
+    >>> reduce_log_sum_exp(np.array([[1000, 1000], [0, -np.inf]], "f"), np.array([1], "i4")).round(4).tolist()
+    [1000.6931762695312, 0.0]
+    """
+    rows = _wide_rows(x, axes)
+    with np.errstate(all="ignore"):
+        largest = np.max(rows, axis=1, initial=-np.inf)
+        largest = np.where(np.isfinite(largest), largest, 0)
+        total = np.sum(np.exp(rows - largest[:, None]), axis=1)
+        return _shaped(np.asarray(largest + np.log(total)), x, axes, keep_dims)
 
 
 @reduction

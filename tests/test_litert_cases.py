@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow  # not in make quick
 
 # Formats in which LiteRT's reference kernels do no arithmetic.
 NO_ARITHMETIC = ("f64", "u16", "u32", "u64")
-ARITHMETIC = ("refimpl.binary", "refimpl.logic", "refimpl.reduce", "refimpl.unary")
+ARITHMETIC = ("refimpl.binary", "refimpl.logic", "refimpl.reduce", "refimpl.scan", "refimpl.unary")
 
 
 def is_known_there(op, form):

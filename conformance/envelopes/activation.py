@@ -68,9 +68,12 @@ def hard_swish_envelope(x: Array) -> F64:
 
 @ENVELOPE.of(elu)
 def elu_envelope(x: Array, *, alpha: float = 1.0) -> F64:
-    """Six roundings: four of exp(x) - 1, which is no difference near 0, one of the product, one of alpha."""
-    wide = np.minimum(np.asarray(x, np.float64), 0)
-    bent = roundings(np.float64(np.float32(alpha)) * np.expm1(wide), 6)
+    """Seven roundings: four of exp(x), one of the difference to 1, one of the product, one of alpha; and alpha u.
+
+    The latter is what a rounded exp(x) leaves of the difference.
+    """
+    wide, a = np.minimum(np.asarray(x, np.float64), 0), np.float64(np.float32(alpha))
+    bent = roundings(a * np.expm1(wide), 7) + np.abs(a) * UNIT
     return np.where(np.asarray(x) < 0, bent, 0.0)
 
 

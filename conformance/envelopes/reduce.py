@@ -13,6 +13,7 @@ from ...refimpl.reduce import (
     arg_max,
     arg_min,
     mean,
+    reduce_log_sum_exp,
     reduce_max,
     reduce_min,
     reduce_prod,
@@ -128,6 +129,25 @@ def sum_square_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F6
 def sum_abs_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
     """As for a sum: a magnitude is exact."""
     return np.asarray(sum_envelope(x, axes, keep_dims=keep_dims))
+
+
+@ENVELOPE.of(reduce_log_sum_exp)
+def log_sum_exp_envelope(x: Array, axes: Array, *, keep_dims: bool = False) -> F64:
+    """Allow for y = m + ln s, s the sum of p_i = e**(x_i - m): gamma(n + 4), four roundings of ln s, six of y.
+
+    The powers have four roundings each, and the |x_i - m| u of the rounded difference, in the share p_i / s; the sum
+    gamma(n). A relative error of s is an absolute one of its logarithm. Without m the same holds, or s overflows.
+    """
+    rows = reduction_rows(x, reduced_axes(x.ndim, axes)).astype(np.float64)
+    with np.errstate(all="ignore"):
+        m = np.max(rows, axis=1, initial=-np.inf)
+        off = rows - np.where(np.isfinite(m), m, 0)[:, None]
+        power = np.where(np.isfinite(off), np.exp(off), 0.0)
+        s = np.maximum(power.sum(axis=1), 1)
+        moved = (np.where(power > 0, power * np.abs(off), 0.0)).sum(axis=1) / s
+        y = m + np.log(s)
+    bound = gamma(rows.shape[1] + 4) + U * (moved + 4 * np.log(s) + 6 * np.abs(y)) + SUBNORMAL
+    return _kept(np.where(np.isfinite(y), bound, 0.0), x, axes, keep_dims)
 
 
 @ENVELOPE.of(scatter_nd)

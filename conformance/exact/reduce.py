@@ -7,6 +7,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from mpmath import mp, mpf, workdps
+
 from ...ir import QuantParams, TensorType
 from ...refimpl.reduce import (
     arg_max,
@@ -14,6 +16,7 @@ from ...refimpl.reduce import (
     mean,
     reduce_all,
     reduce_any,
+    reduce_log_sum_exp,
     reduce_max,
     reduce_min,
     reduce_prod,
@@ -207,6 +210,25 @@ def exact_sum_abs(x: Cells, axes: Cells, *, keep_dims: bool = False) -> Cells:
     """Drop the signs, then add up."""
     shape, groups = grouped(x, axes, keep_dims)
     return Cells(shape, [total_of([abs(v) for v in g]) for g in groups])
+
+
+def _log_of_sum(values: list[Any]) -> Any:
+    """Powers to 50 digits of what is finite; -inf adds nothing."""
+    if any(v != v for v in values):
+        return math.nan
+    finite = [v for v in values if v > -math.inf]
+    if math.inf in finite or not finite:
+        return math.inf if finite else -math.inf
+    most = max(finite)
+    with workdps(50):
+        return mpf(most) + mp.log(mp.fsum(mp.exp(mpf(v) - most) for v in finite))
+
+
+@EXACT.of(reduce_log_sum_exp)
+def exact_log_sum_exp(x: Cells, axes: Cells, *, keep_dims: bool = False) -> Cells:
+    """Raise, add up, take the logarithm."""
+    shape, groups = grouped(x, axes, keep_dims)
+    return Cells(shape, [_log_of_sum(g) for g in groups])
 
 
 @EXACT.of(reduce_all)

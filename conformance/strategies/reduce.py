@@ -15,6 +15,7 @@ from ...refimpl.reduce import (
     mean,
     reduce_all,
     reduce_any,
+    reduce_log_sum_exp,
     reduce_max,
     reduce_min,
     reduce_prod,
@@ -89,7 +90,7 @@ def signless_sum_cases(draw: st.DrawFn) -> Case:
     return Case(sum, args, attributes, (x_quant,), out_quant=(y_quant,), constant=frozenset({1}))
 
 
-def _near_one(shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
+def near_one(shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
     """Factors of which 256 neither overflow nor underflow in float32, in any order."""
 
     def build(seed: int) -> Array:
@@ -127,7 +128,7 @@ def _whole(fmt: str) -> Any:
 
 CASES.of((mean, "f32"))(plain_cases(mean, "f32", lambda s: floats(s, kinds=FINITE + SPECIAL)))
 CASES.of((sum, "f32"))(plain_cases(sum, "f32", lambda s: floats(s, kinds=FINITE + SPECIAL)))
-CASES.of((reduce_prod, "f32"))(plain_cases(reduce_prod, "f32", _near_one))
+CASES.of((reduce_prod, "f32"))(plain_cases(reduce_prod, "f32", near_one))
 # TFLite starts from the lowest finite number where it does not reduce all axes
 CASES.of((reduce_max, "f32"))(plain_cases(reduce_max, "f32", _without(-np.inf)))
 CASES.of((reduce_min, "f32"))(plain_cases(reduce_min, "f32", _without(np.inf)))
@@ -179,5 +180,14 @@ CASES.of((reduce_sum_square, "f32"))(
 for fmt in ("s32", "s64"):
     CASES.of((reduce_sum_abs, fmt))(plain_cases(reduce_sum_abs, fmt, _whole(fmt)))
     CASES.of((reduce_sum_square, fmt))(plain_cases(reduce_sum_square, fmt, _whole(fmt)))
+for fmt in ("f32", "f64"):
+    CASES.of((reduce_log_sum_exp, fmt))(
+        plain_cases(
+            reduce_log_sum_exp,
+            fmt,
+            lambda s, fmt=fmt: arrays(fmt, s, kinds=FINITE + SPECIAL, scale=30.0),
+        )
+    )
+CASES.of((sum, "f64"))(plain_cases(sum, "f64", lambda s: arrays("f64", s, kinds=FINITE + SPECIAL)))
 for op in (reduce_all, reduce_any):
     CASES.of((op, "bool"))(truth_cases(op))

@@ -13,6 +13,7 @@ from ...refimpl.reduce import (
     reduce_prod,
     sum,
 )
+from ...refimpl.scan import cumsum
 from .alike import alike
 
 alike("MEAN", mean, keep_dims="keep_dims")
@@ -24,3 +25,4 @@ alike("REDUCE_ALL", reduce_all, keep_dims="keep_dims")
 alike("REDUCE_ANY", reduce_any, keep_dims="keep_dims")
 alike("ARG_MAX", arg_max, to="output_type")
 alike("ARG_MIN", arg_min, to="output_type")
+alike("CUMSUM", cumsum, exclusive="exclusive", reverse="reverse")
