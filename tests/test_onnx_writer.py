@@ -32,6 +32,7 @@ from litegold.refimpl.affine import dequantize_linear, quantize_linear
 from litegold.refimpl.binary import mul
 from litegold.refimpl.cast import cast, dequantize, quantize
 from litegold.refimpl.conv import conv2d, depthwise_conv2d
+from litegold.refimpl.einsum import einsum
 from litegold.refimpl.matmul import fully_connected
 from litegold.refimpl.pool import max_pool2d
 from litegold.refimpl.recurrent import lstm
@@ -65,8 +66,8 @@ WRONG_THERE = {
     logistic: np.float32([-15, -10]),  # a rational function: right to some roundings of 1, not of y
     tanh: np.float32([1e-38, 5e-39]),  # its products lose digits where they are subnormal
 }
-# Most cases have a projection, clipped cells, or such, for which ONNX has no word; types that its Python has not.
-SELDOM = {lstm, cast, quantize_linear, dequantize_linear}
+# Most cases have a projection, clipped cells, repeated axes of 1, for which ONNX has no word; types its Python has not.
+SELDOM = {lstm, einsum, cast, quantize_linear, dequantize_linear}
 
 
 def plain_keys(formats):

@@ -50,7 +50,7 @@ def write_einsum(site: OnnxSite) -> str:
     """Write Einsum, whose letters have one size; axes of an ellipsis broadcast."""
     types = [site.type(i) for i in range(len(site.inputs))]
     equation = site.attribute("equation")
-    named, _ = parse_equation(equation, [len(t.shape) for t in types])
+    named, out = parse_equation(equation, [len(t.shape) for t in types])
     axes = [
         axis for n, t in zip(named, types, strict=True) for axis in zip(n, t.shape, strict=True)
     ]
@@ -58,7 +58,9 @@ def write_einsum(site: OnnxSite) -> str:
         raise UnsupportedError("ONNX's Einsum repeats no axis of one element")
     if len({sum(name < 0 for name in names) for names in named}) > 1:
         raise UnsupportedError("all ellipses of ONNX's Einsum stand for as many axes")
-    return site.emit("Einsum", *site.inputs, equation=equation)
+    left, dots = equation.partition("->")[0], "..." if min(out, default=0) < 0 else ""
+    right = dots + "".join(chr(name) for name in out if name > 0)
+    return site.emit("Einsum", *site.inputs, equation=f"{left}->{right}")
 
 
 @ONNX.of("Trilu")
