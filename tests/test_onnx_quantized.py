@@ -14,6 +14,7 @@ from litegold.formats import load, onnx
 from litegold.formats.onnx.tensors import Tensors
 from litegold.ir import BITS_OF, FORMATS, FormatError, TensorType, UnsupportedError
 from litegold.refimpl.affine import dequantize_linear, quantize_linear
+from litegold.refimpl.cast import bit_cast, cast
 from litegold.refimpl.integer_products import conv_integer, matmul_integer
 from litegold.refimpl.narrow import MASKS
 from litegold.runtime import Session
@@ -175,6 +176,44 @@ def test_quantized_and_dequantized_around_a_float_node(engine):
     ]
     x = rng.uniform(-6, 9, (4, 8)).astype("f")
     run_everywhere(engine, model_of(nodes, {"x": x}, ["q", "d", "y"], constants), {"x": x})
+
+
+WRITTEN = sorted(
+    (key for key in CASES if key[0] in (cast, bit_cast, quantize_linear, dequantize_linear)),
+    key=lambda key: (key[0].__name__, key[1]),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", WRITTEN, ids=lambda key: f"{key[0].__name__}-{key[1]}")
+def test_narrow_types_survive_a_file(key):
+    told = []
+
+    @settings(
+        max_examples=6,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=[*HealthCheck],
+        phases=[Phase.explicit, Phase.generate],
+    )
+    @given(case=CASES[key])
+    def survives(case):
+        node, want = case.graph().nodes[0], expected(case)
+        types = {n: t for n, t in zip(node.inputs, case.types, strict=True) if n}
+        types |= {n: TensorType.of(w) for n, w in zip(node.outputs, want, strict=True)}
+        try:
+            model, inputs = onnx.write([node], types)
+        except UnsupportedError as error:
+            assert "rounds the scales" in str(error)
+            return
+        feeds = dict(zip(node.inputs, case.args, strict=True))
+        again = interpret(load(model), {name: feeds[name] for name in inputs})
+        verdict = judge(again[node.outputs[0]], want[0])
+        assert verdict, f"{verdict.reason}\n{case}"
+        told.append(case)
+
+    survives()
+    assert told
 
 
 @pytest.mark.slow

@@ -21,6 +21,12 @@ def write_dequantize(site: OnnxSite) -> str:
     return site.cast(site.input(0), "f32")
 
 
+@ONNX_WRITER.of(bit_cast)
+def write_bit_cast(site: OnnxSite) -> str:
+    """Both have the same rule."""
+    return site.emit("BitCast", site.input(0), to=FORMATS[site.attribute("to")])
+
+
 @ONNX_WRITER.of(cast)
 def write_cast(site: OnnxSite) -> str:
     """Write a cast; where floats saturate, for which ONNX has no word, the ends are chosen."""
@@ -34,9 +40,12 @@ def write_cast(site: OnnxSite) -> str:
     return _whole(site, x, to)
 
 
-def _saturation(site: OnnxSite, to: str) -> dict[str, int]:
-    """Return the attribute that float8 has."""
-    return {"saturate": 0} if to in FLOAT8 and not site.attribute("saturate") else {}
+def _saturation(site: OnnxSite, to: str) -> dict[str, Any]:
+    """Return the attributes that float8 has."""
+    found: dict[str, Any] = {"round_mode": site.attribute("round_mode")} if to == "f8e8m0" else {}
+    if to in (*FLOAT8, "f8e8m0") and not site.attribute("saturate"):
+        found["saturate"] = 0
+    return found
 
 
 def _whole(site: OnnxSite, x: str, to: str) -> str:

@@ -32,8 +32,6 @@ from .space import (
 from .table import ONNX_WRITER, OnnxSite
 from .tensors import dtype_of
 
-BEFORE_23 = ("f4e2m1", "s2", "u2", "f8e8m0")  # types that the operator set which is written has not
-
 
 def _scalar(source: OnnxSource, name: str) -> str:
     """Give a tensor of one element no axes."""
@@ -210,12 +208,6 @@ def qlinear_add_of(source: OnnxSource) -> str:
     return source.add(quantize_linear, source.add(add, *sides), scale, zero, to=to)
 
 
-def _written(site: OnnxSite, *forms: str) -> None:
-    for form in forms:
-        if form in BEFORE_23:
-            raise UnsupportedError(f"{form} came later than the operator set that is written")
-
-
 def _attributes(site: OnnxSite) -> dict[str, int]:
     if site.type(1).shape == ():
         return {}
@@ -227,7 +219,6 @@ def _attributes(site: OnnxSite) -> dict[str, int]:
 def write_quantize_linear(site: OnnxSite) -> str:
     """Both sides of the quotient are cast to its precision before, where they are not of it."""
     to, precision = site.attribute("to"), site.attribute("precision")
-    _written(site, to, site.type(1).format)
     x, scale = (
         site.input(i) if site.type(i).format == precision else site.cast(site.input(i), precision)
         for i in (0, 1)
@@ -243,7 +234,6 @@ def write_dequantize_linear(site: OnnxSite) -> str:
     """The result is of the type of the scale, which is not rounded to another."""
     scale, to = site.input(1), site.attribute("to")
     form = site.type(1).format
-    _written(site, site.type().format, form)
     if form != to and to != "f32":
         raise UnsupportedError(f"ONNX rounds the scales, of {form}, to {to} before they are used")
     scale = scale if form == to else site.cast(scale, to)

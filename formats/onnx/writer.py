@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...ir import Array, Node, TensorType, UnsupportedError
+from ...ir import FORMAT_OF, Array, Node, TensorType, UnsupportedError
 from ...quant.rule import INT8, number_format
 from .table import ONNX_WRITER, OnnxRecord, OnnxSite
 
 OPSET: Final = 21
-IR_VERSION: Final = 10  # the one that opset 21 came with
+# What came later, element types and operators, and the version of the file format that operator sets came with.
+SINCE: Final = {"f4e2m1": 23, "f8e8m0": 24, "s2": 25, "u2": 25, "BitCast": 26}
+IR_VERSION: Final = {21: 10, 23: 11, 24: 12, 25: 13, 26: 13}
 
 
 def site_of(node: Node, types: Mapping[str, TensorType]) -> OnnxSite:
@@ -67,7 +69,8 @@ def model_bytes(
     name: str = "",
 ) -> bytes:
     """Return the file of ONNX nodes in execution order."""
-    onnx = _package()
+    onnx, records = _package(), list(records)
+    version = _opset(records, inputs, outputs, constants)
     graph = onnx.helper.make_graph(
         [
             onnx.helper.make_node(r.code, r.inputs, r.outputs, **_attributes(onnx, r.attributes))
@@ -78,9 +81,17 @@ def model_bytes(
         [_declared(onnx, n, t) for n, t in outputs.items()],
         [onnx.numpy_helper.from_array(np.asarray(v, order="C"), n) for n, v in constants.items()],
     )
-    opset = onnx.helper.make_opsetid("", OPSET)
-    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+    opset = onnx.helper.make_opsetid("", version)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION[version])
     return bytes(model.SerializeToString())
+
+
+def _opset(records: Sequence[OnnxRecord], *tensors: Mapping[str, Any]) -> int:
+    """Return the least operator set, from OPSET on, that has all operators and element types."""
+    dtypes = {t.dtype for some in tensors for t in some.values()}
+    dtypes |= {v for r in records for v in r.attributes.values() if isinstance(v, np.dtype)}
+    needed = {FORMAT_OF[d] for d in dtypes} | {r.code for r in records}
+    return max(OPSET, *(SINCE.get(name, OPSET) for name in needed))
 
 
 def _attributes(onnx: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
