@@ -30,7 +30,7 @@ from litegold.quant.rule import INT8
 from litegold.refimpl.activation import logistic, tanh
 from litegold.refimpl.affine import dequantize_linear, quantize_linear
 from litegold.refimpl.binary import mul
-from litegold.refimpl.cast import cast, dequantize, quantize
+from litegold.refimpl.cast import bit_cast, cast, dequantize, quantize
 from litegold.refimpl.conv import conv2d, depthwise_conv2d
 from litegold.refimpl.einsum import einsum
 from litegold.refimpl.matmul import fully_connected
@@ -55,6 +55,7 @@ FLOAT_MODELS = [
 # onnxruntime has no kernel for these types or axes, sums int64 in float64, or finds places in float32.
 NOT_THERE = {
     *((op, "f32") for op in (resize, grid_sample, roi_align, roi_pool)),
+    *((bit_cast, form) for form in ("f32", "s32", "s64", "bool")),
     (quantize_linear, "f32"),  # in other precisions; see test_onnx_quantized.py
     (unique, "s32"),
     (unique_rows, "s32"),
