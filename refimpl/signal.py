@@ -14,6 +14,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 MOST_POINTS = 1 << 24
+MOST_BANDS = 1 << 16
 
 
 def transform_length(size: int, length: int, inverse: bool, onesided: bool) -> int:
@@ -143,7 +144,8 @@ def _infer_mel_weight_matrix(
     bands: TensorType, length: TensorType, rate: TensorType, low: TensorType, high: TensorType
 ) -> TensorType:
     whole = [one_whole_number("C1", t) for t in (bands, length, rate)]
-    require("C1", all(0 < n <= MOST_POINTS for n in whole), f"bands, length, rate: {whole}")
+    limits = zip(whole, (MOST_BANDS, MOST_POINTS, MOST_POINTS), strict=True)
+    require("C1", all(0 < n <= most for n, most in limits), f"bands, length, rate: {whole}")
     ends = [float(t.known().reshape(-1)[0]) if t.size == 1 else math.nan for t in (low, high)]
     require("C2", 0 <= ends[0] <= ends[1] < math.inf, f"from {ends[0]} to {ends[1]} Hz")
     inside = mel_edges(*whole, *ends)[-1] <= whole[1] // 2
@@ -164,8 +166,8 @@ def mel_weight_matrix(bands: Array, length: Array, rate: Array, low: Array, high
     that does not rise is 1 at its peak.
 
     Inputs: scalars: `bands`, `length` of the transform, `rate` of samples, s32 or s64; `low` and `high` in Hz, float32.
-    Constraints: (C1) The whole numbers are from 1 to 2^24. (C2) 0 <= `low` <= `high`, which is finite. (C3) The last
-    edge is inside of the spectrum, of length // 2 + 1 elements.
+    Constraints: (C1) The whole numbers are from 1 to 2^24, bands to 2^16. (C2) 0 <= `low` <= `high`, which is finite.
+    (C3) The last edge is inside of the spectrum, of length // 2 + 1 elements.
 
     >>> mel_weight_matrix(*np.array([2, 8, 1000]), *np.float32([0, 400])).tolist()
     [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]

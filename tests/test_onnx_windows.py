@@ -8,6 +8,7 @@ import pytest
 
 from litegold.conformance.engines.onnxruntime import OnnxRuntime
 from litegold.formats import load
+from litegold.ir import LitegoldError
 from litegold.runtime.interpreter import interpret
 from litegold.runtime.session import Session
 
@@ -219,3 +220,39 @@ def test_max_unpool(engine, seed):
     pooled = engine.run(model, feeds)
     args = [pooled["o0"], pooled["o1"]]
     agree(engine, "MaxUnpool", args, kernel_shape=[2, 2], strides=[2, 2], opset=11)
+
+
+FAR = 2**31 - 1
+X = np.zeros((1, 1, 4, 4), np.float32)
+# What a damaged or hostile file may say: each is refused at once, and by an error of ours.
+REFUSED = [
+    ("Resize", [X, None, None, np.array([1, 1, FAR, 1])], (3,), {}),
+    ("Resize", [X, None, np.float32([1, 1, 1e-30, 1])], (2,), {}),
+    ("Resize", [X, None, np.float32([1, 1, np.inf, 1])], (2,), {}),
+    ("Resize", [X, None, np.float32([1, 1, -1, 1])], (2,), {}),
+    ("Pad", [X, np.array([0, 0, FAR, 0, 0, 0, 0, 0])], (1,), {"mode": "edge"}),
+    ("Pad", [X, np.array([0, 0, -9, 0, 0, 0, 0, 0])], (1,), {"mode": "wrap"}),
+    ("MaxPool", [X], (), {"kernel_shape": [FAR, FAR]}),
+    ("AveragePool", [X], (), {"kernel_shape": [FAR, 1], "pads": [FAR, 0, FAR, 0]}),
+    ("AveragePool", [X], (), {"kernel_shape": [2, 2], "pads": [3, 0, 3, 0]}),
+    ("LpPool", [X], (), {"kernel_shape": [2, 2], "p": -1}),
+    ("Conv", [X, np.ones((1, 1, 5, 1), np.float32)], (1,), {}),
+    ("Conv", [X, np.ones((1, 1, 1, 1), np.float32)], (1,), {"strides": [0, 1]}),
+    ("ConvTranspose", [X, np.ones((1, 1, 1, 1), np.float32)], (1,), {"strides": [FAR, FAR]}),
+    ("ConvTranspose", [X, np.ones((1, 1, 1, 1), np.float32)], (1,), {"output_shape": [FAR, FAR]}),
+    ("Col2Im", [np.zeros((1, 4, 9), np.float32), np.array([FAR, 4]), np.array([2, 2])], (1, 2), {}),
+    ("AffineGrid", [np.zeros((1, 2, 3), np.float32), np.array([1, 1, FAR, 9])], (1,), {}),
+    ("CenterCropPad", [X, np.array([1, 1, FAR, FAR])], (1,), {}),
+    ("DFT", [X, np.array(FAR), np.array(2)], (1, 2), {}),
+    ("STFT", [X[0, :, :, :1], np.array(0), None, np.array(2)], (1, 3), {}),
+    ("HannWindow", [np.array(FAR)], (0,), {}),
+    ("MelWeightMatrix", [*np.array([FAR, 8, 9]), *np.float32([0, 1])], (0, 1, 2, 3, 4), {}),
+]
+
+
+@pytest.mark.parametrize(("code", "tensors", "stored", "attributes"), REFUSED)
+def test_what_cannot_be_is_refused(code, tensors, stored, attributes):
+    arrays = [None if t is None else np.asarray(t) for t in tensors]
+    model, feeds = file_of(code, arrays, stored, 21, ("f4",), attributes)
+    with pytest.raises(LitegoldError):
+        interpret(load(model), feeds)

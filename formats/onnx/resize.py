@@ -7,7 +7,7 @@ find the same one do they mean the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from .space import channels_first, channels_last
 from .table import NCHW, NHWC, ONNX_WRITER, OnnxSite
 
 F32 = NDArray[np.float32]
+MOST_PLACES: Final = 1 << 24  # along an axis, where they are found one by one
 
 
 def onnx_places(source: int, target: int, mode: str) -> F32:
@@ -129,6 +130,7 @@ def resize_of(source: OnnxSource) -> str:
     x = source.input(0)
     shape = source.shape(x)
     size, scale, axes = _target(source, x)
+    source.require(max(size, default=0) <= MOST_PLACES, f"a size of {size}")
     options = _options(source)
     options |= {"scale": scale, "roi": _roi(source, axes, len(shape))}
     if source.type(x).dtype.kind != "f":
@@ -208,7 +210,7 @@ def _as_tflite(shape: Sequence[int], size: Sequence[int], options: dict[str, Any
     mode, where = options["mode"], options["transformation"]
     kinds = ("align_corners", "half_pixel", "pytorch_half_pixel", "asymmetric")
     bent = options.get("antialias") or options.get("exclude_outside")
-    if mode == "cubic" or where not in kinds or bent:
+    if mode == "cubic" or where not in kinds or bent or 0 in (*shape, *size):
         return False
     corners, half = where == "align_corners", "half_pixel" in where
     for n, m, scale in zip(shape, size, options["scale"][2:], strict=True):

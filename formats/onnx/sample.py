@@ -24,6 +24,7 @@ from .space import (
 )
 from .table import ONNX_WRITER, OnnxSite
 
+MOST_PLACES = 1 << 24  # that are found one by one
 OLD_MODES = {"bilinear": "linear", "bicubic": "cubic"}  # as they were called before version 20
 
 
@@ -81,6 +82,7 @@ def affine_grid_of(source: OnnxSource) -> str:
     theta, size = source.input(0), source.numbers(1, "", 20)
     if size is None or len(size) not in (4, 5) or min(size) < 1:
         raise FormatError(f"size {size}")
+    source.require(math.prod(size[2:]) <= MOST_PLACES, f"a grid of size {size}")
     regular = _regular_grid(size[2:], bool(source.attribute("align_corners", 0)))
     base = source.constant(regular.T.astype(source.type(theta).dtype))
     y = source.add(matmul, base, theta, transpose_y=True)
@@ -108,6 +110,7 @@ def deform_conv_of(source: OnnxSource) -> str:
     whole = len(kernel) == len(out) == axes and parts > 0 and c % parts == 0
     if not whole or source.shape(offset)[:2] != (n, parts * taps * axes) or d == 0:
         raise FormatError(f"filters {kernel}, offset {source.shape(offset)} of {source.shape(x)}")
+    source.require(taps * windows <= MOST_PLACES, f"{windows} windows of {taps} places")
     regular = _window_places(tuple(kernel), out, stride, dilation, pad)
     at = source.constant(regular.astype(source.type(offset).dtype))
     grid = source.add(add, source.reshaped(offset, (n * parts, taps, axes, windows)), at)

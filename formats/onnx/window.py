@@ -217,6 +217,7 @@ def col2im_of(source: OnnxSource) -> str:
     ]
     if min(*counts, *block) < 1 or shape[1] % taps or math.prod(counts) != shape[2]:
         raise FormatError(f"image {image}, block {block} of {shape}: {counts} blocks")
+    source.require(taps * shape[2] <= MOST_PADDED, f"{shape[2]} blocks of {taps} places")
     places, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), np.bool_)
     for a in range(axes):  # (block, window) of the axes so far
         at = np.arange(block[a])[:, None] * dilation[a] - pad[2 * a]
