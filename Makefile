@@ -44,6 +44,7 @@ bench: $(READY)
 	$(BIN)/python -m pip install --quiet --editable '.[peers,plots]'
 	$(BIN)/python -m bench.networks
 	$(BIN)/python -m bench.formats
+	$(BIN)/python -m bench.elementwise --threads 1 2
 	$(BIN)/python -m bench.roofline
 	$(BIN)/python -m bench.startup --cold
 	$(BIN)/python -m bench.shortfalls

@@ -25,7 +25,7 @@ STORE = ROOT / "bench" / "results.json"
 PAGE = ROOT / "bench" / "RESULTS.md"
 Row = Mapping[str, Any]
 # By the name of the section: what shows its rows. In the order of the page.
-SECTIONS: Final = ("networks", "shortfalls", "formats", "roofline", "startup")
+SECTIONS: Final = ("networks", "shortfalls", "formats", "elementwise", "roofline", "startup")
 # What a reader may want to know of the processor beyond the instruction set that the kernels use.
 NOTABLE = ("avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "avx_vnni", "asimddp", "i8mm")
 

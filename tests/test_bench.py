@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import litegold as lg
-from bench import formats, networks, results, shortfalls, startup
+from bench import elementwise, formats, networks, results, shortfalls, small_cases, startup
 from bench.quantized import quantized
 from litegold.conformance.check import check
 from litegold.formats import tflite
@@ -109,6 +109,14 @@ def test_a_network_is_measured_in_a_process_of_its_own(tmp_path, store):
 def test_a_crash_or_a_hang_is_a_result(monkeypatch, code, reason):
     monkeypatch.setattr(networks, "BENCH", code)
     assert networks.measure("net", [1], seconds=0.1, limit=1)[0]["failed"] == reason
+
+
+def test_an_operator_is_measured_beside_others(store):
+    (small,) = [c for c in small_cases.cases() if c.name == "tanh"]
+    row = elementwise.measure(small, 1, 1) | results.stamp()
+    assert row["plan"]["median_us"] > 0 and row["plan/NumPy"] > 0
+    results.keep("elementwise", [row], elementwise.key, store)
+    assert "| tanh f32 [256, 1024] | 1 |" in results.page(results.load(store))
 
 
 def test_nothing_measured_says_so(tmp_path):
