@@ -48,8 +48,10 @@ class Row:
         return column == "fp32" or ("h" if column == "fp16" else "b") in self.marks
 
     def needs(self, column: str) -> list[tuple[str, str]]:
-        """Return the (operator, format) pairs of a column."""
+        """Return the (operator, format) pairs of a column; none where the row has nothing to do with its numbers."""
         names = self.only.get(column, self.operators).split()
+        if column != "fp32" and column not in self.only and any(":" in name for name in names):
+            return []  # texts, truth values, networks: float32 stands for them
         pairs = (name.partition(":") for name in names)
         return [(name, form or FORMS[column]) for name, _, form in pairs]
 
@@ -237,8 +239,9 @@ class RowCell:
 def cell_of(row: Row, column: str) -> RowCell:
     """Return what there is of a row in a column; the dialects are those that all its operators have."""
     found = [dialects(*need) for need in row.needs(column)]
-    some = frozenset.intersection(*found) if all(found) else frozenset()
-    if all(found) and not some:  # each in a dialect of its own
+    complete = bool(found) and all(found)
+    some = frozenset.intersection(*found) if complete else frozenset()
+    if complete and not some:  # each in a dialect of its own
         some = frozenset.union(*found)
     return RowCell(tuple(sorted(some, reverse=True)), row.marked(column))
 

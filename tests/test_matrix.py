@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from litegold.conformance import rows
 from litegold.conformance.ran import recorded
 from litegold.conformance.tables import CASES, HOST_CASES
-from litegold.ir import load_all
+from litegold.ir import OPS, load_all
 from litegold.jit_kernels.lowering import CPU
 
 load_all("litegold.refimpl")
@@ -26,6 +28,20 @@ def test_rows_are_those_of_the_matrix():
         assert sum(row.marked(column) for row in rows.ROWS) == count
 
 
+@pytest.mark.parametrize("row", rows.ROWS, ids=lambda row: row.name)
+def test_rows_name_operators(row):
+    for column in rows.COLUMNS:
+        for name, _ in row.needs(column):
+            assert name in OPS
+
+
+@pytest.mark.parametrize("row", rows.ROWS, ids=lambda row: row.name)
+def test_what_mindspore_lite_marks_is_here(row):
+    for column in rows.COLUMNS:
+        cell = rows.cell_of(row, column)
+        assert cell.there or not cell.marked, column
+
+
 def test_a_cell_needs_its_run(monkeypatch):
     """Whatever the tables hold: what is not in the record is not shown."""
     row = next(r for r in rows.ROWS if r.name == "Abs")
@@ -40,5 +56,5 @@ def test_ops_shows_the_rows():
     command = [sys.executable, "-c", main, "ops", "--rows", "--json"]
     shown = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert len(shown["rows"]) == 121
-    assert shown["documented"] == rows.DOCUMENTED
+    assert all(shown["counts"][c] >= n for c, n in rows.DOCUMENTED.items())
     assert "no engine" in shown["nnacl"]
