@@ -16,6 +16,7 @@ import numpy as np
 
 from ..ir import Array, Graph, Node, Op, TensorType
 from ..refimpl import channel, join, shape, window
+from ..refimpl.affine import dequantize_linear, quantize_linear
 from ..refimpl.gather import gather
 from ..refimpl.matmul import fully_connected
 from ..refimpl.recurrent import lstm
@@ -281,6 +282,21 @@ def by_channel(work: Placements, node: Node) -> bool:
     return True
 
 
+def scaled(work: Placements, node: Node) -> bool:
+    """Find scales along the same axis, wherever it stands (quantize_linear, dequantize_linear); not those of blocks."""
+    where, scale = work.where(node.inputs[0]), work.tensors[node.inputs[1] or ""]
+    if where.perm is None or len(scale.shape) > 1:
+        return False
+    others = tuple(n if n is None else work.plain(n) for n in node.inputs[1:])
+    attributes = dict(node.attributes)
+    if scale.shape:
+        if attributes.get("block", 0):
+            return False
+        attributes["axis"] = where.perm[attributes.get("axis", 1) % len(where.perm)]
+    work.emit(replace(node, inputs=(where.name, *others), attributes=attributes), where.perm)
+    return True
+
+
 def reshaping(work: Placements, node: Node) -> bool:
     """Flatten the tensor as it lies, where that changes but the order of the columns."""
     x, where = node.inputs[0] or "", work.where(node.inputs[0])
@@ -343,6 +359,7 @@ RULES: Final[dict[Op[..., Any], Rule]] = {
     join.concat: concatenation,
     join.split: division,
     join.split_v: division,
+    **dict.fromkeys((quantize_linear, dequantize_linear), scaled),
     **dict.fromkeys((channel.batch_norm, channel.instance_norm), by_channel),
     **dict.fromkeys((window.pad, window.slice, window.strided_slice, window.tile), by_axis),
 }

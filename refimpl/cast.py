@@ -35,6 +35,7 @@ QUANTIZED_TO = {
 
 
 @elementwise
+@elementwise
 def _infer_cast(
     x: TensorType, *, to: str, saturate: bool = True, round_mode: str = "up"
 ) -> TensorType:
@@ -82,6 +83,7 @@ def _whole(x: Array, dtype: np.dtype[Any]) -> Array:
     return np.where(above | np.isnan(x), dtype.type(info.max), y)
 
 
+@elementwise
 @elementwise
 def _infer_bit_cast(x: TensorType, *, to: str) -> TensorType:
     require("C1", to in CASTABLE, f"no element type {to!r}; one of {', '.join(CASTABLE)}")

@@ -178,6 +178,31 @@ def test_quantized_and_dequantized_around_a_float_node(engine):
     run_everywhere(engine, model_of(nodes, {"x": x}, ["q", "d", "y"], constants), {"x": x})
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_transpositions_pass_what_is_quantized(engine, several):
+    """Between two convolutions there is none, be scales for the tensor or for channels."""
+    rng = np.random.default_rng(5)
+    scale = 2.0 ** rng.integers(-2, 2, 6 if several else ())  # so that sums are exact
+    zero = rng.integers(-9, 9, 6).astype(np.int8) if several else np.array(3, np.int8)
+    constants = {
+        "v": rng.integers(-3, 4, (6, 4, 3, 3)).astype("f"),
+        "w": rng.integers(-3, 4, (5, 6, 1, 1)).astype("f"),
+        "s": np.asarray(scale, np.float32),
+        "z": zero,
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "v"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("QuantizeLinear", ["a", "s", "z"], ["q"], axis=1),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], axis=-3),
+        helper.make_node("Conv", ["d", "w"], ["y"]),
+    ]
+    x = rng.integers(-2, 3, (2, 4, 7, 8)).astype("f")
+    model = model_of(nodes, {"x": x}, ["y"], constants)
+    ops = [node.op.__name__ for node in load(model).nodes]
+    assert ops.count("transpose") == 2, ops
+    run_everywhere(engine, model, {"x": x})
+
+
 WRITTEN = sorted(
     (key for key in CASES if key[0] in (cast, bit_cast, quantize_linear, dequantize_linear)),
     key=lambda key: (key[0].__name__, key[1]),
