@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 import struct
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -245,6 +245,6 @@ def tf_idf(
                 hits &= rows[:, step * word : step * word + room] == pool[at + word]
             count += hits.sum(1)
         weight = np.float64(1 if weights is None else weights[k])
-        value = {"TF": count, "IDF": weight, "TFIDF": count * weight}[mode]
+        value: Any = {"TF": count, "IDF": weight, "TFIDF": count * weight}[mode]
         y[:, columns[k]] = np.where(count > 0, value, 0)
     return y.reshape(*x.shape[:-1], y.shape[1])
