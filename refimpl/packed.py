@@ -91,7 +91,9 @@ def skip_gram(x: Array, *, size: int, max_skip: int = 0, include_all: bool = Fal
         gram, done = under_way.pop()
         if not done:
             under_way.append((gram, True))
-            last = min(gram[-1] + max_skip + 2, len(words)) if len(gram) < size else 0
+            # no search where too few words are left, or it would take exponential time
+            ends = len(words) - (0 if include_all else size - len(gram) - 1)
+            last = min(gram[-1] + max_skip + 2, ends) if len(gram) < size else 0
             under_way += [([*gram, j], False) for j in range(last - 1, gram[-1], -1)]
         elif include_all or len(gram) == size:
             found.append(b" ".join(words[i] for i in gram))
@@ -140,7 +142,7 @@ def custom_extract_features(x: Array) -> tuple[Array, Array]:
 
 
 MOST_CHARACTERS: Final = 300
-LONGEST: Final = 1 << 14  # bytes of a text: the time grows with their square
+LONGEST: Final = 1 << 12  # bytes of a text: the time grows with their square
 _ENDINGS: Final = rb"[\t\n\f\r ]('t|'nt|n't|'d|'ll|'s|'m|'ve|'re)"
 _STEPS: Final = tuple(
     (re.compile(pattern), new)
@@ -179,7 +181,7 @@ def custom_normalize(x: Array) -> Array:
     one, with spaces around; white space and ,:;-&'" at the ends go. "<S> " comes in front, " <E>" behind where at most
     300 bytes are left, or else the first 300 stay.
 
-    Inputs: `x` (bytes,) u8, a packed text of at most 2^14 bytes.
+    Inputs: `x` (bytes,) u8, a packed text of at most 2^12 bytes.
     Constraints: (C1) `x` is a vector.
 
     >>> unpacked(custom_normalize(packed([b" I'm here (don't ask)!! "])))

@@ -49,6 +49,11 @@ def test_too_many_n_grams_are_an_error():
         skip_gram(text, size=8, max_skip=100)
 
 
+def test_dead_ends_take_no_exponential_time():
+    text = packed([b" ".join([b"a"] * 64)])
+    assert unpacked(skip_gram(text, size=64, max_skip=63)) == unpacked(text)
+
+
 def test_a_sentence_is_needed():
     with pytest.raises(RunError, match="there is none"):
         custom_normalize(packed([]))
