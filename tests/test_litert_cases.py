@@ -49,7 +49,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base
 NOT_IN_LITERT = {
     "abs": ("s64", "unsupported by op Abs"),
     "bitwise_xor": ("s64 u64", "only supports"),
-    "div": ("s8 u8 s16 s64", "only supports|takes these integers"),
+    "div": ("s8 s16 s64", "only supports|takes these integers"),
     "floor_mod": ("u8", "not supported by floor_mod"),
     "not_equal": ("s16", "takes these integers"),
     "pow": ("s64", "Unsupported data type"),
