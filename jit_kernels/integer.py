@@ -62,6 +62,12 @@ def quotient(a, b, p):  # type: ignore[no-untyped-def]
 
 
 @pairwise
+def narrow_quotient(a, b, p):  # type: ignore[no-untyped-def]
+    """The same of up to 32 bits by float64, in which a quotient that is not whole does not round to a whole number."""
+    return np.int64(np.float64(a) / np.float64(b))
+
+
+@pairwise
 def quotient_unsigned(a, b, p):  # type: ignore[no-untyped-def]
     """Quotient rounded down; divisors have been looked at."""
     return a // b if b != 0 else a
@@ -106,14 +112,21 @@ def whole_mul(x: T, y: T, z: T, layout: S64, tid: I64, threads: I64) -> I64:
     return OK
 
 
-@kernel_family("s8", "s16", "s32", "s64")
+@kernel_family("s8", "u8", "s16", "u16", "s32", "u32")
+def narrow_div(x: T, y: T, z: T, layout: S64, tid: I64, threads: I64) -> I64:
+    """Divide."""
+    narrow_quotient(x, y, z, layout, 0, tid, threads)
+    return OK
+
+
+@kernel_family("s64")
 def signed_div(x: T, y: T, z: T, layout: S64, tid: I64, threads: I64) -> I64:
     """Divide."""
     quotient(x, y, z, layout, 0, tid, threads)
     return OK
 
 
-@kernel_family(*WIDTHS)
+@kernel_family("u64")
 def unsigned_div(x: T, y: T, z: T, layout: S64, tid: I64, threads: I64) -> I64:
     """Divide."""
     quotient_unsigned(x, y, z, layout, 0, tid, threads)
@@ -175,7 +188,7 @@ def not_negative(y: T, count: I64, tid: I64, threads: I64) -> I64:
 
 
 ARITHMETIC: dict[Op[..., Any], KernelFamily[str]] = {add: whole_add, sub: whole_sub, mul: whole_mul}
-QUOTIENTS = {**signed_div, **unsigned_div, **real_div}
+QUOTIENTS = {**narrow_div, **signed_div, **unsigned_div, **real_div}
 FORMATS = ("f64", *INTEGERS)
 
 

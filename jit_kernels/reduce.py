@@ -288,7 +288,7 @@ def lower_mean(site: Site) -> list[Step]:
     return [Step(SUMS[site.outputs[0].type.format], (*arguments, by))]
 
 
-@lowers(*((op, f) for op in (reduce_sum_square, reduce_sum_abs) for f in MAGNITUDES))
+@lowers(*((op, f) for op in (reduce_sum_square, reduce_sum_abs) for f in whole_magnitudes))
 def lower_magnitudes(site: Site) -> list[Step]:
     """One loop for both."""
     squares = site.node.op is reduce_sum_square
@@ -308,7 +308,7 @@ def lower_prod(site: Site) -> list[Step]:
     return [Step(PRODUCTS[site.outputs[0].type.format], operands(site)[0])]
 
 
-@lowers(*((op, f) for op in (reduce_max, reduce_min) for f in EXTREMES))
+@lowers(*((op, f) for op in (reduce_max, reduce_min) for f in whole_extreme))
 def lower_extreme(site: Site) -> list[Step]:
     """The extreme of nothing is the other end of the type."""
     dtype, largest = site.outputs[0].type.dtype, site.node.op is reduce_max

@@ -31,7 +31,7 @@ def log_sum_exp(
     return OK
 
 
-@lowers((reduce_log_sum_exp, "f32"), (reduce_log_sum_exp, "f64"))
+@lowers((reduce_log_sum_exp, "f64"))
 def lower_log_sum_exp(site: Site) -> list[Step]:
     """Lower to one loop over results."""
     return [Step(log_sum_exp[site.outputs[0].type.format], operands(site)[0])]
