@@ -25,7 +25,8 @@ FAR = max(
 )  # bytes of rows for the second-level cache, where weights are more
 PAGE = 4096  # bytes after which addresses meet in the same set of a first-level cache
 CROWD, PAD = 8, 16  # rows that such a set holds; elements that keep copied rows apart
-IN_PLACE, LINES, COPIED = 0, 1, 2  # where the rows of A are: in x, in lines of x, in scratch
+# Where the rows of A are: in x, in lines of x, in scratch, or in columns of x: lines below each other.
+IN_PLACE, LINES, COPIED, COLUMNS = range(4)
 
 
 @inlined
@@ -77,14 +78,19 @@ def f32_product(
     while start < stop and first < last:
         rest = stop - start
         rows = (rest + (rest + block - 1) // block - 1) // ((rest + block - 1) // block)
-        if kind == LINES:
+        if kind in (LINES, COLUMNS):
             image, line = start // g[11], start % g[11]
             rows = min(rows, g[11] - line)
             c = y + start * g[12] * ldc * 4
             r = plus + start * g[12] * ldc * 4 if plus else 0
             a, pitch = find_lines(x, scratch, g, image, line, rows, lda // g[6])
+            lines, each, spacing, step, apart = rows, g[12], lda, ldc, g[12] * ldc * 4
+            if kind == COLUMNS:
+                lines, each, spacing, pitch = each, lines, pitch // 4, spacing * 4
+                step, apart = apart // 4, step * 4
             f32_lines(
-                a, pitch, rows, g[12], lda, offsets, runs, k, w, n, first, last, bias, c, ldc, low, high, r
+                a, pitch, lines, each, spacing, offsets, runs, k, w, n, first, last, bias, c, step, apart,
+                low, high, r,
             )  # fmt: skip
         else:
             a, c = x + start * lda * 4, y + start * ldc * 4
@@ -194,7 +200,8 @@ def _in_lines(site: Site, g: Array, n: int) -> tuple[tuple[Any, ...], int]:
     room = reach(block, sy, ky, dy) * line if copied else 0
     scratch = site.scratch(site.threads * room) if copied else None
     listed = site.constant(offsets.astype(np.int64))
-    return (listed, scratch, room, LINES, images * oh, len(offsets), k, n, sx * spread), block
+    kind = LINES if ow >= min(oh, ROWS // 2) else COLUMNS
+    return (listed, scratch, room, kind, images * oh, len(offsets), k, n, sx * spread), block
 
 
 def lower_f32_conv2d(site: Site) -> list[Step]:
@@ -209,7 +216,9 @@ def lower_f32_conv2d(site: Site) -> list[Step]:
     single = p * q == 1 and unpadded
     if single and attributes["stride"] == (1, 1):
         form, block = _rows(site, g, m, k, n, c)
-    elif 2 * y.type.shape[2] >= ROWS and not (single and crowded(attributes["stride"][1] * c)):
+    elif 2 * max(y.type.shape[1:3]) >= ROWS and not (
+        single and crowded(attributes["stride"][1] * c)
+    ):
         form, block = _in_lines(site, g, n)
     else:
         form, block = _copied(site, g, m, k, n)

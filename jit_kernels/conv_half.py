@@ -119,7 +119,7 @@ def half_lines(
             move_rows(a + added + mine, n, plus + at, ldc, rows * ow, columns, True)
         f32_lines(
             a, sy * places * spread * 4, rows, ow, sx * spread, offsets, runs, k, w, n, first, last,
-            bias, a + sums, n, low, high, a + added if plus != 0 else 0,
+            bias, a + sums, n, ow * n * 4, low, high, a + added if plus != 0 else 0,
         )  # fmt: skip
         move_rows(y + at, ldc, a + sums + mine, n, rows * ow, columns, False)
         start += rows

@@ -59,14 +59,9 @@ def expm1_32(x):  # type: ignore[no-untyped-def]
     return y if x == x else x
 
 
-# tanh(x) = x + x z (T0 + T1 z + ...) with z = x x for |x| <= 0.56, by least squares in the relative error: 2**-29.
-T0, T1, T2 = np.float32(-0.33333316), np.float32(0.13332514), np.float32(-0.053843573)
-T3, T4 = np.float32(0.021031424), np.float32(-0.0062122723)
-BEND = np.float32(0.55)
-
-
 # The same on vectors, for tiles.
 
+FLAT = 20.0  # beyond it, e**v - 1 is the same as e**v + 1
 MAGIC = 12582912.0  # 1.5 * 2**23: added to a small number, it leaves the nearest whole one in the last bits
 
 
@@ -74,12 +69,10 @@ def _constant(v: Vectors, lanes: int, value: float | np.float32) -> Value:
     return v.full("f32", float(value), lanes)
 
 
-def exp_of(v: Vectors, x: Value) -> Value:
-    """Return e**x of float32 vectors within 2 units in the last place; NaN stays."""
-    lanes = x.type.count
-    real = functools.partial(_constant, v, lanes)
+def _reduced(v: Vectors, bounded: Value) -> tuple[Value, Value, Value]:
+    """Return (marked, n, p): `bounded` is n ln 2 + r with e**r = 1 + p; the last bits of `marked` are n."""
+    real = functools.partial(_constant, v, bounded.type.count)
     magic = real(MAGIC)
-    bounded = v.clamp(x, real(-104), real(89))
     marked = v.fma(bounded, real(LOG2_E), magic)
     n = v.b.fsub(marked, magic)
     r = v.fma(n, real(-LN2_HIGH), bounded)
@@ -87,8 +80,14 @@ def exp_of(v: Vectors, x: Value) -> Value:
     q = real(E4)
     for e in (E3, E2, E1, E0):
         q = v.fma(q, r, real(e))
-    y = v.b.fadd(real(1), v.fma(v.b.fmul(r, r), q, r))
-    return v.times_power(y, n)
+    return marked, n, v.fma(v.b.fmul(r, r), q, r)
+
+
+def exp_of(v: Vectors, x: Value) -> Value:
+    """Return e**x of float32 vectors within 2 units in the last place; NaN stays."""
+    real = functools.partial(_constant, v, x.type.count)
+    _, n, p = _reduced(v, v.clamp(x, real(-104), real(89)))
+    return v.times_power(v.b.fadd(real(1), p), n)
 
 
 def sigmoid_of(v: Vectors, x: Value) -> Value:
@@ -98,19 +97,17 @@ def sigmoid_of(v: Vectors, x: Value) -> Value:
 
 
 def tanh_of(v: Vectors, x: Value) -> Value:
-    """Return tanh(x) of float32 vectors within 3 units in the last place.
+    """Return tanh(x) of float32 vectors within 3 units in the last place: m / (m + 2) with m = e**2|x| - 1.
 
-    Near 0 it is a polynomial, else 1 - 2 / (e**2|x| + 1).
+    With n the whole part of 2|x| / ln 2, m is 2**n (e**r - 1) + (2**n - 1), whose last term is exact, and 0 near 0.
     """
     lanes = x.type.count
-    real = functools.partial(_constant, v, lanes)
-    size = v.b.select(v.b.fcmp_ordered("<", x, real(0)), v.b.fneg(x), x)
-    z = v.b.fmul(x, x)
-    q = real(T4)
-    for t in (T3, T2, T1, T0):
-        q = v.fma(q, z, real(t))
-    near = v.fma(v.b.fmul(x, z), q, x)
-    grown = v.b.fadd(exp_of(v, v.b.fadd(size, size)), real(1))
-    far = v.b.fsub(real(1), v.b.fmul(real(2), v.reciprocal(grown)))
-    far = v.b.select(v.b.fcmp_ordered("<", x, real(0)), v.b.fneg(far), far)
-    return v.b.select(v.b.fcmp_ordered("<", size, real(BEND)), near, far)
+    real, words = functools.partial(_constant, v, lanes), v.vector("s32", lanes)
+    sign = v.b.and_(v.b.bitcast(x, words), v.full("s32", -(2**31), lanes))
+    size = v.b.bitcast(v.b.xor(v.b.bitcast(x, words), sign), x.type)
+    marked, _, p = _reduced(v, v.at_most(v.b.fadd(size, size), real(FLAT)))
+    bits = v.b.shl(v.b.bitcast(marked, words), v.full("s32", 23, lanes))
+    power = v.b.bitcast(v.b.add(bits, v.full("s32", 127 << 23, lanes)), x.type)
+    m = v.fma(power, p, v.b.fsub(power, real(1)))
+    y = v.b.fmul(m, v.reciprocal(v.b.fadd(m, real(2)), finite=True))
+    return v.b.bitcast(v.b.or_(v.b.bitcast(y, words), sign), x.type)

@@ -14,6 +14,8 @@ from .kernel import inlined
 from .patches import clear_words, copy_words
 from .simd import LANES
 
+SHORT = 64  # elements of lines that are cleared all at once: their ends cost more than what lies between
+
 
 def reach(count: int, stride: int, kernel: int, dilation: int) -> int:
     """Return how many places `count` windows along an axis extend over.
@@ -51,8 +53,15 @@ def copy_lines(to, x, g, image, first, count, width, spread):  # type: ignore[no
     """Copy lines of an image, the first number `first`, with padding around them: `width` places each."""
     height, own, channels, left = g[0], g[1], g[2], min(g[8], width)
     inside = min(own, width - left)
+    short = width * spread <= SHORT
+    if short:
+        clear_words(to, count * width * spread)
     for i in range(first, first + count):
-        if 0 <= i < height:
+        if short:
+            if 0 <= i < height:
+                source = x + (image * height + i) * own * channels * 4
+                copy_line(to + left * spread * 4, source, inside, channels, g[13], spread)
+        elif 0 <= i < height:
             clear_words(to, left * spread)
             source = x + (image * height + i) * own * channels * 4
             copy_line(to + left * spread * 4, source, inside, channels, g[13], spread)
@@ -80,15 +89,34 @@ def find_lines(x, scratch, g, image, line, count, spread):  # type: ignore[no-un
 
 @inlined
 def f32_lines(  # type: ignore[no-untyped-def]
-    a, pitch, lines, ow, lda, offsets, runs, k, b, n, first, last, bias, c, ldc, low, high, plus
+    a,
+    pitch,
+    lines,
+    ow,
+    lda,
+    offsets,
+    runs,
+    k,
+    b,
+    n,
+    first,
+    last,
+    bias,
+    c,
+    ldc,
+    apart,
+    low,
+    high,
+    plus,
 ):
     """C = clamp(A B + bias + R) for some `lines` of `ow` windows, `pitch` bytes apart, and some panels.
 
-    Short lines are taken two at a time.
+    Rows of C are `ldc` elements apart, its lines `apart` bytes. Short lines that follow each other are taken two at a
+    time.
     """
     size = runs * k * PANEL * 4
     wide, thin = height_for(ow, HEIGHTS), height_for(ow, THIN_HEIGHTS)
-    pairs = lines // 2 if 2 * ow <= ROWS else 0
+    pairs = lines // 2 if 2 * ow <= ROWS and apart == ow * ldc * 4 else 0
     tiles = (ow + wide - 1) // wide
     pace = max(1, PANEL * 4 // (tiles * lines - pairs)) if n * runs * k * 4 >= STREAMED else 0
     for p in range(first, last):
@@ -113,6 +141,6 @@ def f32_lines(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
                 done = 1
             i += done
-            to += done * ow * ldc * 4
-            r = r + done * ow * ldc * 4 if r else 0
+            to += done * apart
+            r = r + done * apart if r else 0
             ahead += tiles * runs * k * speed

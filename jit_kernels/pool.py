@@ -28,7 +28,7 @@ def _widths(size: int) -> tuple[int, ...]:
     """Return the numbers of elements of `size` bytes that are taken at a time."""
     if size == 1:
         return tuple(n for n in (4 * LANES, 16) if n <= 4 * LANES)
-    return (4 * LANES, LANES, 4) if LANES > 4 else (16, 4)
+    return tuple(dict.fromkeys((4 * LANES, LANES, min(8, LANES), 4)))
 
 
 def _tile(name: str, size: int, start: str, take: Take, finish: Finish) -> Tile:
@@ -150,21 +150,28 @@ def _walk(size: int, run: Tile) -> Inlined:
         """Threads share the rows."""
         place = c * size
         first, last = inner(w, -left, t, q, columns)
-        start, stop = share(n * rows, tid, threads)
-        for row in range(start, stop):
-            above = row % rows * s - top
+        top_row, end_row = inner(h, -top, s, p, rows)
+        row, stop = share(n * rows, tid, threads)
+        while row < stop:
+            i, together = row % rows, 1
+            above = i * s - top
             u0, u1 = max(above, 0), min(above + p, h)
             source, target = x + (row // rows * h + u0) * w * place, y + row * columns * place
             j = 0
             while j < columns:
-                v0, v1, count = max(j * t - left, 0), min(j * t - left + q, w), 1
-                if first <= j < last:
+                v0, v1, count, step = max(j * t - left, 0), min(j * t - left + q, w), 1, t * place
+                if columns == 1 and first < last and top_row <= i < end_row:
+                    # A line has a single window: those below each other are a run.
+                    together = count = min(end_row - i, stop - row)
+                    step = s * w * place
+                elif first <= j < last:
                     count = last - j
                 run(
                     source + v0 * place, target + j * place, c, w * place, u1 - u0, v1 - v0, count,
-                    t * place, low, high,
+                    step, low, high,
                 )  # fmt: skip
                 j += count
+            row += together
 
     return inlined(loop)
 

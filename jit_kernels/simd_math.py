@@ -29,8 +29,10 @@ class MathVectors(Emitter):
             x = b.fmul(x, b.bitcast(bits, x.type))
         return b.select(b.fcmp_unordered("uno", n, n), n, x)
 
-    def reciprocal(self, x: Value) -> Value:
+    def reciprocal(self, x: Value, finite: bool = False) -> Value:
         """Return 1 / x for x >= 1 within one unit in the last place, if that is no subnormal; NaN stays.
+
+        With `finite` there are no infinities.
 
         AVX-512 has an estimate of 14 bits, which Newton's step makes one of 28: a division takes three times as long.
         """
@@ -41,6 +43,8 @@ class MathVectors(Emitter):
         y = self.call("llvm.x86.avx512.rcp14.ps.512", x.type, x, one, everything)
         error = self.call(fused, x.type, self.b.fneg(x), y, one)
         better = self.call(fused, x.type, y, error, y)
+        if finite:
+            return better
         # Where x is infinite, the error is 0 times infinity.
         return self.b.select(self.b.fcmp_unordered("uno", error, error), y, better)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ from .lowering import Site, Step, lowers
 from .simd import Value, Vectors, tile
 
 INT32_MAX = 2**31 - 1
+PARTS = 4  # vectors of a row that do not wait for each other
+Join = Callable[[Value, Value], Value]
 
 
 @inlined
@@ -28,29 +31,48 @@ def largest(x, at, depth):  # type: ignore[no-untyped-def]
     return most
 
 
+def across(
+    v: Vectors, vectors: Value, start: Value, take: Callable[[Value, Value], Value], join: Join
+) -> Value:
+    """Take all vectors of a row: take(what is there, offset), PARTS side by side, which are joined."""
+
+    def several(parts: int, first: Value) -> Callable[..., list[Value]]:
+        def body(i: Value, *state: Value) -> list[Value]:
+            base = v.add(first, v.mul(i, parts))
+            places = [v.mul(v.add(base, j), 4 * v.lanes) for j in range(parts)]
+            taken = [take(a, at) for a, at in zip(state, places, strict=False)]
+            return [*taken, *state[parts:]]
+
+        return body
+
+    rounds = v.b.sdiv(vectors, v.const(PARTS))
+    parts = v.carry(rounds, [start] * PARTS, several(PARTS, v.const(0)))
+    met = v.mul(rounds, PARTS)
+    parts = v.carry(v.b.sub(vectors, met), parts, several(1, met))
+    return functools.reduce(join, parts)
+
+
+def _larger(v: Vectors) -> Join:
+    return lambda a, b: v.b.select(v.b.fcmp_ordered(">", a, b), a, b)
+
+
 @tile("softmax_rows")
 def softmax_rows(v: Vectors, x: I64, y: I64, rows: I64, depth: I64, beta: F64) -> None:
     """Powers, their sum, and a product with its reciprocal; the end of a row by masks."""
     slope, vectors = v.splat(v.narrow(beta, "f32")), v.b.sdiv(depth, v.const(v.lanes))
-    done = v.mul(vectors, 4 * v.lanes)
+    join, done = _larger(v), v.mul(vectors, 4 * v.lanes)
     some = v.mask(v.b.sub(depth, v.mul(vectors, v.lanes)))
     lowest, nothing = v.full("f32", -math.inf), v.full("f32", 0.0)
 
     def row(r: Value) -> list[Value]:
         source, target = (v.pointer(p, v.mul(v.mul(r, depth), 4)) for p in (x, y))
 
-        def across(start: Value, take: Callable[[Value, Value, Value | None], Value]) -> Value:
-            """Take all vectors of the row: take(what is there, offset, mask)."""
-            each = lambda i, acc: [take(acc, v.mul(i, 4 * v.lanes), None)]  # noqa: E731
-            (acc,) = v.carry(vectors, [start], each)
-            return take(acc, done, some)
-
         def larger(acc: Value, at: Value, mask: Value | None) -> Value:
             if mask is None:
                 new = v.load("f32", source, at)
             else:
                 new = v.b.select(mask, v.load_some("f32", mask, source, at), lowest)
-            return v.b.select(v.b.fcmp_ordered(">", acc, new), acc, new)
+            return join(acc, new)
 
         def power(acc: Value, at: Value, mask: Value | None) -> Value:
             if mask is None:
@@ -70,13 +92,14 @@ def softmax_rows(v: Vectors, x: I64, y: I64, rows: I64, depth: I64, beta: F64) -
                 v.store_some(new, mask, target, at)
             return acc
 
-        top = v.fold(
-            across(lowest, larger), lambda a, b: v.b.select(v.b.fcmp_ordered(">", a, b), a, b)
-        )
-        most = v.splat(top)
-        total = v.fold(across(nothing, power), v.b.fadd)
+        def whole(start: Value, take: Callable[..., Value], join: Join) -> Value:
+            found = across(v, vectors, start, lambda acc, at: take(acc, at, None), join)
+            return take(found, done, some)
+
+        most = v.splat(v.fold(whole(lowest, larger, join), join))
+        total = v.fold(whole(nothing, power, v.b.fadd), v.b.fadd)
         factor = v.splat(v.b.fdiv(v.ir.Constant(v.element("f32"), 1.0), total))
-        across(nothing, scale)
+        whole(nothing, scale, join)
         return []
 
     v.carry(rows, [], row)

@@ -11,11 +11,13 @@ from ..ir import Op
 from ..refimpl.unary import abs as abs_op
 from ..refimpl.unary import ceil, exp, floor, log, neg, rsqrt, sign, sqrt, square
 from ..refimpl.unary import round as round_op
-from .exponential import exp32
+from .activation import each
+from .exponential import exp_of
 from .integer import unquantized
 from .kernel import F32, I64, OK, Kernel, T, kernel, kernel_family, share
 from .lookup import lower_by_table, lower_from
 from .lowering import CPU, Lowering, Site, Step, lowers
+from .simd import Vectors, tile
 
 
 @kernel_family("f32", "f64", "s8", "s16", "s32", "s64")
@@ -119,12 +121,17 @@ def f32_rsqrt(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
     return OK
 
 
+@tile("exp_row")
+def exp_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
+    """e**x."""
+    each(v, x, y, count, exp_of)
+
+
 @kernel
-def f32_exp(x: F32, y: F32, count: I64, tid: I64, threads: I64) -> I64:
-    """By `exp32`."""
+def f32_exp(x: I64, y: I64, count: I64, tid: I64, threads: I64) -> I64:
+    """e**x."""
     start, stop = share(count, tid, threads)
-    for i in range(start, stop):
-        y[i] = exp32(x[i])
+    exp_row(x + 4 * start, y + 4 * start, stop - start)
     return OK
 
 

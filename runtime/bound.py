@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from ..ir import Array, RunError, UnsupportedError
 from ..jit_kernels import driver
 from .context import Context
 from .session import Session
+from .threads import aligned_copy
 
 
 class Bound:
@@ -26,7 +25,8 @@ class Bound:
                 "so there is no one plan that could be repeated"
             )
         # Kernels may read these arrays where they are: they must outlive the plan.
-        self._feeds = {n: np.ascontiguousarray(a) for n, a in feeds.items()}
+        # Aligned, as an engine's own input buffers are.
+        self._feeds = {n: aligned_copy(a) for n, a in feeds.items()}
         self._states = {s.tensor: s.initial.copy() for s in session.graph.states}
         self.context = Context(plan, session.split_from)
         self._results = self.context.run({**self._feeds, **self._states}, {})

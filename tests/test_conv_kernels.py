@@ -242,3 +242,16 @@ def test_bytes_on_lesser_processors(level):
     environment = {**os.environ, "LITEGOLD_ISA": level}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("shape", [(2, 40, 3, 1), (1, 25, 2, 7), (1, 9, 5, 16)])
+@pytest.mark.parametrize("outputs", [8, 40])
+def test_narrow_images(shape, outputs):
+    """Lines of few windows are taken below each other."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((outputs, 4, 3, shape[3])).astype(np.float32)
+    b = rng.standard_normal(outputs).astype(np.float32)
+    for stride, pad in (((1, 1), (1, 2, 1, 1)), ((2, 1), (0, 3, 1, 1))):
+        attributes = {"stride": stride, "pad": pad, "activation": "relu"}
+        assert_right(Case(conv2d, (x, w, b), attributes, constant=frozenset({1, 2})))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from litegold.conformance.case import Case
 from litegold.conformance.judge import judge_case
 from litegold.conformance.tables import CASES
-from litegold.ir import QuantParams
+from litegold.ir import FORMATS, QuantParams
 from litegold.refimpl.pool import avg_pool2d, max_pool2d
 from litegold.runtime import Session
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow  # not in make quick
 MANY = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], database=None
 )
-KEYS = [(op, form) for op in (avg_pool2d, max_pool2d) for form in ("f32", "s8", "u8")]
+KEYS = [(op, form) for op in (avg_pool2d, max_pool2d) for form in ("f32", "f16", "s8", "u8")]
 BY_NAME = {"ids": lambda key: f"{key[0].__name__}-{key[1]}"}
 
 
@@ -31,9 +31,9 @@ def assert_right(case):
 
 
 def case_of(op, form, shape, window, rng):
-    quant = None if form == "f32" else QuantParams((0.25,), (3,))
-    if form == "f32":
-        x = rng.standard_normal(shape).astype(np.float32)
+    quant = QuantParams((0.25,), (3,)) if form in ("s8", "u8") else None
+    if quant is None:
+        x = rng.standard_normal(shape).astype(FORMATS[form])
     else:
         x = rng.integers(0, 256, shape).astype(np.uint8).view(np.int8 if form == "s8" else np.uint8)
     return Case(op, (x,), {"activation": "relu6", **window}, (quant,), out_quant=(quant,))
