@@ -12,12 +12,28 @@ from .axes import resolve_axis
 from .control import Body, Run, run_plainly
 
 
+def a_sequence(value: Any) -> list[Array]:
+    """Return a value that must be a sequence: files may hand anything to a node."""
+    if not isinstance(value, list):
+        raise RunError(f"a sequence is needed, got {type(value).__name__}")
+    return value
+
+
+def a_tensor(value: Any) -> Array:
+    """Return a value that must be a tensor of numbers or texts."""
+    if not isinstance(value, (np.ndarray, np.generic)):
+        raise RunError(f"a tensor is needed, got {type(value).__name__}")
+    return np.asarray(value)
+
+
 def _place(label: str, position: Array | None, count: int, most: int) -> int:
     """Return a position counted from the front; none is behind the last."""
     if position is None:
         return count
-    require(label, np.size(position) == 1, f"a position is one number, got {np.size(position)}")
-    at = int(np.reshape(position, ()))
+    place = a_tensor(position)
+    whole = place.size == 1 and place.dtype.kind in "iu"
+    require(label, whole, f"a position is one whole number, got {place.dtype} {place.shape}")
+    at = int(place.reshape(()))
     if not -count <= at <= most:
         raise RunError(f"position {at} in a sequence of {count}")
     return at + count if at < 0 else at
@@ -47,7 +63,8 @@ def sequence_at(sequence: list[Array], position: Array) -> Array:
     >>> sequence_at([7, 8, 9], np.int64(-1))
     9
     """
-    return sequence[_place("C1", position, len(sequence), len(sequence) - 1)]
+    count = len(a_sequence(sequence))
+    return sequence[_place("C1", a_tensor(position), count, count - 1)]
 
 
 @op(host=True)
@@ -62,7 +79,7 @@ def sequence_insert(sequence: list[Array], x: Array, position: Array | None = No
     >>> sequence_insert([7, 8], 9, np.int64(0))
     [9, 7, 8]
     """
-    at = _place("C1", position, len(sequence), len(sequence))
+    at = _place("C1", position, len(a_sequence(sequence)), len(sequence))
     return [*sequence[:at], x, *sequence[at:]]
 
 
@@ -79,7 +96,8 @@ def sequence_erase(sequence: list[Array], position: Array | None = None) -> list
     [7, 9]
     """
     last = np.int64(-1) if position is None else position
-    at = _place("C1", np.asarray(last), len(sequence), len(sequence) - 1)
+    count = len(a_sequence(sequence))
+    at = _place("C1", np.asarray(last), count, count - 1)
     return [*sequence[:at], *sequence[at + 1 :]]
 
 
@@ -92,7 +110,7 @@ def sequence_length(sequence: list[Array]) -> Array:
     >>> int(sequence_length([7, 8, 9]))
     3
     """
-    return np.asarray(len(sequence), np.int64)
+    return np.asarray(len(a_sequence(sequence)), np.int64)
 
 
 @op(host=True)
@@ -143,14 +161,17 @@ def split_to_sequence(
     >>> [y.tolist() for y in split_to_sequence(np.arange(5), np.int64(3))]
     [[0, 1, 2], [3, 4]]
     """
-    axis = resolve_axis("C1", axis, x.ndim)
+    axis = resolve_axis("C1", axis, a_tensor(x).ndim)
     size = x.shape[axis]
+    if split is not None and a_tensor(split).dtype.kind not in "iu":
+        raise RunError(f"sizes are whole numbers, not {split.dtype}")
     if split is None or not np.ndim(split):
         step = 1 if split is None else int(split)
         require("C2", step > 0, f"parts of size {step}")
         ends = [min(i + step, size) for i in range(0, size, step)]
     else:
-        require("C2", int(np.sum(split)) == size and np.min(split) >= 0, f"{split} of {size}")
+        fits = int(np.sum(split)) == size and np.min(split, initial=0) >= 0
+        require("C2", fits and np.ndim(split) == 1, f"{split} of {size}")
         ends = np.cumsum(split).tolist()
     parts = [x.take(range(a, b), axis) for a, b in zip([0, *ends], ends, strict=False)]
     return parts if keep_dims or split is not None else [p.squeeze(axis) for p in parts]
@@ -169,16 +190,17 @@ def concat_from_sequence(sequence: list[Array], *, axis: int, new_axis: bool = F
     Constraints:
         (C1) There is a tensor.
         (C2) The axis exists in the result.
-        (C3) All sizes are equal, but for that of an axis that is there.
+        (C3) All sizes are equal, but for that of an axis that is there, and all element types.
 
     >>> concat_from_sequence([np.array([1]), np.array([2])], axis=0, new_axis=True).tolist()
     [[1], [2]]
     """
-    require("C1", len(sequence) > 0, "the sequence is empty")
+    require("C1", len(a_sequence(sequence)) > 0, "the sequence is empty")
     rank = sequence[0].ndim + new_axis
     at = resolve_axis("C2", axis, rank)
     shapes = {tuple(n for a, n in enumerate(x.shape) if new_axis or a != at) for x in sequence}
-    require("C3", len(shapes) == 1 and len({x.ndim for x in sequence}) == 1, f"shapes {shapes}")
+    same = len(shapes) == len({x.ndim for x in sequence}) == len({x.dtype for x in sequence}) == 1
+    require("C3", same, f"shapes {shapes}, {len({x.dtype for x in sequence})} element types")
     return np.stack(sequence, at) if new_axis else np.concatenate(sequence, at)
 
 

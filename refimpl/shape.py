@@ -157,6 +157,8 @@ def leading(x: Array, count: Array, *, axis: int = 0) -> Array:
     >>> leading(np.array([5, 7, -1]), np.array(2)).tolist()
     [5, 7]
     """
+    if not (isinstance(x, np.ndarray) and isinstance(count, np.ndarray)):
+        raise RunError(f"tensors are needed, got {type(x).__name__} and {type(count).__name__}")
     at = resolve_axis("C1", axis, x.ndim)
     require("C2", np.size(count) == 1, f"a count of shape {np.shape(count)}")
     wanted = int(np.reshape(count, ()))

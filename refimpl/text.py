@@ -20,6 +20,15 @@ def texts(values: Any, shape: tuple[int, ...]) -> Array:
     return y.reshape(shape)
 
 
+def _read(x: Any) -> Array:
+    """Return a value that must be a tensor of texts: files may hand anything to a node."""
+    if not isinstance(x, np.ndarray) or x.dtype != FORMATS["str"]:
+        raise RunError(f"texts are needed, got {getattr(x, 'dtype', type(x).__name__)}")
+    if not all(isinstance(t, str) for t in x.ravel()):
+        raise RunError("texts are needed, got other objects")
+    return x
+
+
 @op(host=True)
 def string_concat(x: Array, y: Array) -> Array:
     """Return each text of `x` followed by that of `y`.
@@ -38,7 +47,7 @@ def string_concat(x: Array, y: Array) -> Array:
 
 def _together(x: Array, y: Array) -> list[Array]:
     try:
-        return list(np.broadcast_arrays(x, y))
+        return list(np.broadcast_arrays(_read(x), _read(y)))
     except ValueError:
         require("C1", False, f"{x.shape} and {y.shape} do not broadcast")
         raise
@@ -75,7 +84,7 @@ def string_split(x: Array, *, delimiter: str = "", max_split: int = -1) -> tuple
     >>> [y.tolist() for y in string_split(texts(["a b", "c"], (2,)))]
     [[['a', 'b'], ['c', '']], [2, 1]]
     """
-    rows = [t.split(delimiter or None, max_split) for t in x.ravel()]
+    rows = [t.split(delimiter or None, max_split) for t in _read(x).ravel()]
     counts = np.array([len(row) for row in rows], np.int64)
     most = max(counts.tolist(), default=0)
     padded = [part for row in rows for part in (*row, *[""] * (most - len(row)))]
@@ -102,6 +111,7 @@ def string_normalize(
     >>> string_normalize(texts(["a", "B"], (2,)), change="UPPER", stopwords=("b",)).tolist()
     ['A']
     """
+    _read(x)
     require("C1", x.ndim in (1, 2) and x.shape[0] == (1 if x.ndim == 2 else x.size), f"{x.shape}")
     require("C2", change in CASES, f"{change!r}; one of {CASES}")
     out = set(stopwords) if case_sensitive else {w.lower() for w in stopwords}
@@ -125,7 +135,7 @@ def regex_full_match(x: Array, *, pattern: str) -> Array:
     [True, False]
     """
     matches = compiled(pattern)
-    return np.array([matches(t) for t in x.ravel()], bool).reshape(x.shape)
+    return np.array([matches(t) for t in _read(x).ravel()], bool).reshape(x.shape)
 
 
 @op(host=True)
@@ -158,7 +168,7 @@ def text_to_number(x: Array, *, to: str) -> Array:
     >>> text_to_number(texts(["-1e2", "nan"], (2,)), to="f32").tolist()
     [-100.0, nan]
     """
-    dtype = FORMATS[to]
+    dtype, x = FORMATS[to], _read(x)
     try:
         if dtype.kind == "f":
             return np.array([float(t) for t in x.ravel()], dtype).reshape(x.shape)

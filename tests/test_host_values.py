@@ -1,5 +1,6 @@
 """Sequences, optionals and texts: what is wrong with them is said, and patterns take no exponential time."""
 
+import contextlib
 import time
 
 import numpy as np
@@ -63,6 +64,36 @@ def test_a_count_beyond_the_slices_is_an_error(count):
 def test_nothing_is_in_an_empty_optional():
     with pytest.raises(RunError, match="empty"):
         sequence.optional_get_element(None)
+
+
+@pytest.mark.parametrize(
+    "value", [None, ONE, [ONE], np.float32(3), ABC[:2], np.array([1, "a"], object)]
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: sequence.sequence_at(v, np.int64(0)),
+        lambda v: sequence.sequence_at([ONE], v),
+        lambda v: sequence.sequence_insert(v, ONE),
+        lambda v: sequence.sequence_erase(v),
+        lambda v: sequence.sequence_length(v),
+        lambda v: sequence.split_to_sequence(v),
+        lambda v: sequence.split_to_sequence(ONE, v),
+        lambda v: sequence.concat_from_sequence(v, axis=0),
+        lambda v: text.string_concat(ABC, v),
+        lambda v: text.string_equal(v, ABC),
+        lambda v: text.string_split(v),
+        lambda v: text.string_normalize(v),
+        lambda v: text.regex_full_match(v, pattern="a"),
+        lambda v: text.text_to_number(v, to="f32"),
+        lambda v: leading(v, np.array(0)),
+        lambda v: leading(ONE, v),
+    ],
+)
+def test_values_of_another_kind_are_errors_of_ours(call, value):
+    """Files may hand a sequence to what takes a tensor, and so on: no other exception comes out."""
+    with contextlib.suppress(ConstraintError, RunError):
+        call(value)
 
 
 @pytest.mark.parametrize("value", ["", "1.5", "x", "1e5"])

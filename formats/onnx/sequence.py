@@ -44,6 +44,8 @@ def sequence_map_of(source: OnnxSource) -> Sequence[str]:
     if len(body.outputs) != len(source.outputs):
         raise FormatError(f"{len(source.outputs)} outputs of a body with {len(body.outputs)}")
     names = [source.input(i) for i in range(len(source.inputs))]
+    if len(body.inputs) != len(names) + len(outside):
+        raise FormatError(f"{len(names)} inputs of a body with {len(body.inputs) - len(outside)}")
     return source.host(
         ours.sequence_map,
         *names,
