@@ -12,7 +12,7 @@ from .activation import each
 from .kernel import F32, F64, I64, OK, Kernel, kernel, share
 from .lowering import Site, Step, lowers
 from .simd import Value, Vectors, tile
-from .trigonometry import rounded, wide_row, widened
+from .trigonometry import by_float64, wide_row
 from .wide_math import exp_wide, expm1_wide, log1p_wide, magnitude, real
 
 MOST = 40.0  # from here on the weights are 1 in float64
@@ -42,13 +42,13 @@ def bend_row(v: Vectors, x: I64, y: I64, count: I64, right: F64, left: F64, stre
     """Set right x where x > 0, else left (e**(stretch x) - 1)."""
 
     def bend(v: Vectors, x: Value) -> Value:
-        wide, lanes = widened(v, x), x.type.count
-        bent = expm1_wide(v, v.b.fmul(wide, v.splat(stretch, lanes)))
+        lanes = x.type.count
+        bent = expm1_wide(v, v.b.fmul(x, v.splat(stretch, lanes)))
         bent = v.b.fmul(v.splat(left, lanes), bent)
-        line = v.b.fmul(v.splat(right, lanes), wide)
-        return rounded(v, v.b.select(v.b.fcmp_ordered(">", wide, real(v, wide, 0)), line, bent))
+        line = v.b.fmul(v.splat(right, lanes), x)
+        return v.b.select(v.b.fcmp_ordered(">", x, real(v, x, 0)), line, bent)
 
-    each(v, x, y, count, bend)
+    each(v, x, y, count, lambda v, some: by_float64(v, some, bend))
 
 
 @tile("f32_swish_row")
@@ -56,13 +56,12 @@ def swish_row(v: Vectors, x: I64, y: I64, count: I64, alpha: F64) -> None:
     """Set x / (1 + e**-z) with z = alpha x; the weight is 0 where the power is out of reach."""
 
     def weigh(v: Vectors, x: Value) -> Value:
-        wide, one = widened(v, x), v.full("f64", 1.0, x.type.count)
-        z = v.b.fmul(wide, v.splat(alpha, x.type.count))
+        z, one = v.b.fmul(x, v.splat(alpha, x.type.count)), real(v, x, 1)
         weight = v.b.fdiv(one, v.b.fadd(one, exp_wide(v, v.b.fneg(z))))
-        far = v.b.fcmp_ordered("<", z, real(v, wide, -700))
-        return rounded(v, v.b.fmul(wide, v.b.select(far, real(v, wide, 0), weight)))
+        far = v.b.fcmp_ordered("<", z, real(v, x, -700))
+        return v.b.fmul(x, v.b.select(far, real(v, x, 0), weight))
 
-    each(v, x, y, count, weigh)
+    each(v, x, y, count, lambda v, some: by_float64(v, some, weigh))
 
 
 @kernel

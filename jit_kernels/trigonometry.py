@@ -39,11 +39,20 @@ def rounded(v: Vectors, x: Value) -> Value:
     return v.b.fptrunc(x, v.vector("f32", x.type.count))
 
 
+def by_float64(v: Vectors, x: Value, of: Function) -> Value:
+    """Return `of` of the widened numbers, rounded; a NaN is handed on as it is.
+
+    Where two NaNs of different signs meet, it would be the compiler's choice which of them comes out.
+    """
+    y = rounded(v, of(v, widened(v, x)))
+    return v.b.select(v.b.fcmp_unordered("uno", x, x), x, y)
+
+
 def wide_row(name: str, of: Function) -> Tile:
     """Make the tile of a function of float64 vectors that is used on `count` float32 numbers."""
 
     def row(v: Vectors, x: I64, y: I64, count: I64) -> None:
-        each(v, x, y, count, lambda v, some: rounded(v, of(v, widened(v, some))))
+        each(v, x, y, count, lambda v, some: by_float64(v, some, of))
 
     row.__doc__ = of.__doc__
     return tile(name)(row)
