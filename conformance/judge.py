@@ -86,8 +86,8 @@ def judge_value(got: Any, want: Any, bound: Any = 0.0) -> Verdict:
 
 
 def _judge_floats(got: Array, want: Array, bound: Array) -> Verdict:
-    g, w = got.astype(np.float64), want.astype(np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # signalling NaN too
+        g, w = got.astype(np.float64), want.astype(np.float64)
         difference = np.abs(g - w)
         inside = difference <= bound  # False where either is a NaN
     special = ~(np.isfinite(g) & np.isfinite(w))
