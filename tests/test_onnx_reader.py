@@ -89,13 +89,7 @@ def test_what_we_wrote_means_the_same(key):
 
 
 # Files that have what there is no implementation of; all of it is named.
-LACKING = {
-    "onnx_models/shufflenet-v2-12-int8.onnx": ["QLinearConv", "com.microsoft.QLinearAdd"],
-    "ort/qdq_with_multi_consumer_dq_nodes.fixed.qdq16.onnx": ["QuantizeLinear"],
-    "ort/qdq_with_multi_consumer_dq_nodes.onnx": ["QuantizeLinear", "DequantizeLinear"],
-    "ort/tiny_gpt2_beamsearch.onnx": ["com.microsoft.BeamSearch"],
-    "tract/qlstm_3-2-3.onnx": ["QuantizeLinear"],
-}
+LACKING = {"ort/tiny_gpt2_beamsearch.onnx": ["com.microsoft.BeamSearch"]}
 REFUSED = {"ort/gpt2_past.onnx": "output '284' has a value already"}
 SKIPPED_BY_ENGINE = {
     "onnx_models/mnist_model_zoo.onnx"
@@ -185,6 +179,15 @@ def normalizations(model, values):
             yield node.output[0], gamma(10) * terms
 
 
+def nodes_of(graph, values):
+    """Yield the nodes, and then those that are read from what the first have computed into `values`."""
+    yield from graph.nodes
+    if graph.later is not None:
+        rest = graph.later.graph({n: values[n] for n in graph.later.inputs})
+        values |= rest.constants
+        yield from nodes_of(rest, values)
+
+
 def judged_by_node(graph, model, theirs, feeds):
     """Yield (tensor, verdict): each operator of the file on the inputs that onnxruntime had for it."""
     from litegold.conformance.agreement import run_bounds
@@ -193,7 +196,7 @@ def judged_by_node(graph, model, theirs, feeds):
 
     values, off = {**graph.constants, **feeds, **theirs}, {}
     normalized = dict(normalizations(model, values))
-    for node in graph.nodes:
+    for node in nodes_of(graph, values):
         args = [None if n is None else values[n] for n in node.inputs]
         if node.op.host:
             for name, w, bound in zip(node.outputs, *run_bounds(node, args), strict=True):
