@@ -59,14 +59,17 @@ def place(g, size, mode, padding, align_corners, normalized, far):  # type: igno
 
 
 @inlined
-def keys(x):  # type: ignore[no-untyped-def]
-    """Keys' cubic with -3/4."""
-    x = abs(x)
-    if x <= 1:
-        return (1.25 * x - 2.25) * x * x + 1
-    if x < 2:
-        return ((-0.75 * x + 3.75) * x - 6.0) * x + 3.0
-    return 0.0
+def weight_of(k, r, s, mode):  # type: ignore[no-untyped-def]
+    """Scalar twin of `refimpl.resample.neighbour_weights` with -3/4: the weight of neighbour k."""
+    if mode == 0:
+        return 1.0
+    if mode == 1:
+        return r if k else s
+    if k == 0:
+        return -0.75 * r * s * s
+    if k == 1:
+        return s * (1 + r - 1.25 * r * r)
+    return r * (1 + s - 1.25 * s * s) if k == 2 else -0.75 * s * r * r
 
 
 @inlined
@@ -76,11 +79,7 @@ def around(at, size, mode, padding, align_corners, index, weight, to):  # type: 
     first = math.floor(at) - (1 if mode == 2 else 0)
     low, high = (0.0, size - 1.0) if align_corners else (-0.5, size - 0.5)
     for k in range(count):
-        near, w = first + k, 1.0
-        if mode == 1:
-            w = max(1 - abs(near - at), 0.0)
-        elif mode == 2:
-            w = keys(near - at)
+        near, w = first + k, weight_of(k, at - math.floor(at), math.floor(at) + 1 - at, mode)
         if padding == 0 and (near < 0 or near > size - 1):
             w = 0.0
         if padding == 2:

@@ -1,6 +1,7 @@
 """Resizing along any axes, by weights: an element of the result is a weighted sum of those around its place.
 
-Places in the source are found in float64, by the steps of `places`; they are part of the definition.
+Places in the source are found in float64, by the steps of `places`, and so are the scaled distances of `antialias`:
+they are part of the definition.
 """
 
 from __future__ import annotations
@@ -81,9 +82,26 @@ def shape_of_weights(distance: F64, mode: str, coefficient: float) -> F64:
     x, a = np.abs(distance), coefficient
     if mode == "linear":
         return np.maximum(1 - x, 0)
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    near = (1 - x) * (1 + x - (a + 2) * x * x)
+    far = a * (x - 1) * (x - 2) ** 2
     return np.where(x <= 1, near, np.where(x < 2, far, 0))
+
+
+def neighbour_weights(at: F64, mode: str, coefficient: float) -> F64:
+    """Return the weights of the two or four elements around a place, on a new last axis.
+
+    The polynomials of `shape_of_weights`, in factors of the distances to either side: a small weight is right to some
+    roundings of its own.
+
+    >>> neighbour_weights(np.array(2.5), "cubic", -0.75).tolist()
+    [-0.09375, 0.59375, 0.59375, -0.09375]
+    """
+    base, a = np.floor(at), coefficient
+    r, s = at - base, base + 1 - at
+    if mode == "linear":
+        return np.stack([s, r], -1)
+    near = [s * (1 + r - (a + 2) * r * r), r * (1 + s - (a + 2) * s * s)]
+    return np.stack([a * r * s * s, *near, a * s * r * r], -1)
 
 
 @dataclass(frozen=True)
@@ -121,15 +139,20 @@ def axis_taps(
         index = nearest_places(at, source, rounding)[:, None]
         return Taps(index, np.ones(index.shape), outside)
     at = np.clip(at, -(2.0**40), 2.0**40)
-    step = min(scale, 1.0) if antialias else 1.0
-    reach = math.floor(REACH[mode] / step) + 1
     base = np.floor(at)
-    near = base[:, None] + np.arange(-reach, reach + 2)
-    weight = shape_of_weights((near - at[:, None]) * step, mode, coefficient)
+    step = min(scale, 1.0) if antialias else 1.0
+    if step < 1:
+        reach = math.floor(REACH[mode] / step) + 1
+        near = base[:, None] + np.arange(-reach, reach + 2)
+        weight = shape_of_weights((near - at[:, None]) * step, mode, coefficient)
+    else:
+        near = base[:, None] + (np.arange(2) if mode == "linear" else np.arange(-1, 3))
+        weight = neighbour_weights(at, mode, coefficient)
     if exclude_outside:
         weight = np.where((near < 0) | (near > source - 1), 0, weight)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weight = weight / weight.sum(1, keepdims=True)
+    if exclude_outside or step < 1:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weight = weight / weight.sum(1, keepdims=True)
     index = np.clip(near, 0, source - 1).astype(np.int64)
     return Taps(index, _joined(index, weight), outside)
 

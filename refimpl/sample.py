@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir import TensorType, op, require
-from .resample import shape_of_weights
+from .resample import neighbour_weights
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -68,7 +68,7 @@ def neighbours(
     near = base[..., None] + np.arange(first, last, dtype=np.float64)
     weight = np.ones(near.shape)
     if mode != "nearest":
-        weight = shape_of_weights(near - at[..., None], mode, KEYS)
+        weight = neighbour_weights(np.where(np.isnan(at), 0, at), mode, KEYS)
     if padding == "zeros":
         weight = np.where((near < 0) | (near > size - 1), 0, weight)
     elif padding == "reflection":

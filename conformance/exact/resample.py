@@ -58,14 +58,14 @@ def _weight(x: Fraction, mode: str, a: Fraction) -> Fraction:
 
 
 def _weights(
-    at: float, source: int, mode: str, step: Fraction, coefficient: float, exclude: bool
+    at: float, source: int, mode: str, step: float, coefficient: float, exclude: bool
 ) -> Weights:
     """Return what each element of the source counts for the place `at`."""
-    reach = math.ceil((1 if mode == "linear" else 2) / step)
-    middle = Fraction(at)
+    reach = math.ceil((1 if mode == "linear" else 2) / step) + 1
     found: Weights = {}
     for j in range(math.floor(at) - reach, math.floor(at) + reach + 2):
-        weight = _weight((j - middle) * step, mode, Fraction(coefficient))
+        distance = j - Fraction(at) if step == 1 else Fraction((j - at) * step)
+        weight = _weight(distance, mode, Fraction(coefficient))
         if exclude and not 0 <= j < source:
             continue
         inside = min(max(j, 0), source - 1)
@@ -104,7 +104,7 @@ def resize_exact(
     for a in range(rank):
         source, target = x.shape[a], size.values[a]
         factor = scale[a] if scale else (target / source if source else 1.0)
-        step = Fraction(min(factor, 1.0)) if antialias else Fraction(1)
+        step = min(factor, 1.0) if antialias else 1.0
         part = (roi[a], roi[rank + a]) if roi else (0.0, 1.0)
         line: list[Weights | None] = []
         for i in range(target):
