@@ -27,16 +27,17 @@ def _tile(name: str, count_of_words: int, emit: Emit, single: int) -> Tile:
 
     @tile(f"{name}_{single}")
     def pairs(
-        v: Vectors, x: I64, y: I64, z: I64, count: I64, p: I64, flip: I64, low: I64, high: I64, out: I64
+        v: Vectors, x: I64, y: I64, z: I64, count: I64, rows: I64, x_row: I64, y_row: I64, p: I64,
+        flip: I64, low: I64, high: I64, out: I64,
     ) -> None:  # fmt: skip
-        """At least LEAST bytes; the last ones may be made twice."""
+        """Rows of at least LEAST bytes, `x_row` and `y_row` bytes apart; the last ones may be made twice."""
         words = [v.scalar("s32", p, 4 * i) for i in range(count_of_words)]
         mask, least, most, turned = (v.narrow(e, "s8") for e in (flip, low, high, out))
 
-        def do(i: Value, width: int) -> None:
+        def do(i: Value, width: int, given: tuple[Value, Value], to: Value) -> None:
             a, b = (
                 v.splat(v.scalar("s8", at), width) if k == single else v.load("s8", at, i, width)
-                for k, at in enumerate((x, y))
+                for k, at in enumerate(given)
             )
             a, b = (v.b.xor(t, v.splat(mask, width)) for t in (a, b))
             zero, quarters = v.full("s8", 0, width), list[Value]()
@@ -47,9 +48,16 @@ def _tile(name: str, count_of_words: int, emit: Emit, single: int) -> Tile:
             for limit, end in (("smax", least), ("smin", most)):
                 name = f"llvm.{limit}.v{width}i8"
                 result = v.call(name, result.type, result, v.splat(end, width))
-            v.store(v.b.xor(result, v.splat(turned, width)), z, i)
+            v.store(v.b.xor(result, v.splat(turned, width)), to, i)
 
-        runs(v, count, (UNIT, LEAST) if UNIT > LEAST else (UNIT,), do, short=False)
+        def row(r: Value) -> list[Value]:
+            given = v.pointer(x, v.mul(r, x_row)), v.pointer(y, v.mul(r, y_row))
+            to = v.pointer(z, v.mul(r, count))
+            some = lambda i, width: do(i, width, given, to)  # noqa: E731
+            runs(v, count, (UNIT, LEAST) if UNIT > LEAST else (UNIT,), some, short=False)
+            return []
+
+        v.carry(rows, [], row)
 
     return pairs
 
@@ -62,9 +70,12 @@ def pairwise_bytes(name: str, count_of_words: int, emit: Emit) -> Inlined:
         """Threads share the rows (`broadcast.layout_of`), cut into pieces where they are long."""
         columns, x_step, y_step, axes = layout[1], layout[2], layout[3], layout[4]
         pieces = max(1, columns // PIECE)
-        start, stop = share(layout[0] * pieces, tid, threads)
-        for item in range(start, stop):
-            row, piece = item // pieces, item % pieces
+        item, stop = share(layout[0] * pieces, tid, threads)
+        while item < stop:
+            row, piece, many, x_row, y_row = item // pieces, item % pieces, 1, 0, 0
+            if pieces == 1 and axes > 0:  # rows along an axis together
+                many = min(layout[5] - row % layout[5], stop - item)
+                x_row, y_row = layout[6], layout[7]
             first = piece * PIECE
             n = (columns if piece == pieces - 1 else first + PIECE) - first
             i, j, rest = first * x_step, first * y_step, row
@@ -76,11 +87,12 @@ def pairwise_bytes(name: str, count_of_words: int, emit: Emit) -> Inlined:
                 j += place * layout[7 + 3 * axis]
             to = z + row * columns + first
             if x_step == 0:
-                first_single(x + i, y + j, to, n, p, flip, low, high, out)
+                first_single(x + i, y + j, to, n, many, x_row, y_row, p, flip, low, high, out)
             elif y_step == 0:
-                second_single(x + i, y + j, to, n, p, flip, low, high, out)
+                second_single(x + i, y + j, to, n, many, x_row, y_row, p, flip, low, high, out)
             else:
-                rows(x + i, y + j, to, n, p, flip, low, high, out)
+                rows(x + i, y + j, to, n, many, x_row, y_row, p, flip, low, high, out)
+            item += many
 
     return inlined(loop)
 

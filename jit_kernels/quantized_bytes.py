@@ -14,6 +14,7 @@ from .conv_int8 import byte_code
 from .kernel import I64, OK, S64, kernel
 from .lowering import Operand, Site, Step
 from .pairs_int8 import less, pairwise_bytes, places_of
+from .requant_tiles import EVEN, MINUS, OFFSET, PLUS, SHIFT, START, bounded_table
 from .simd import Value, Vectors
 
 
@@ -46,8 +47,20 @@ def _product(v: Vectors, pairs: Value, words: list[Value]) -> Value:
     return v.b.add(_twice(v, v.b.mul(a, b), words[3:6]), v.splat(words[2], a.type.count))
 
 
+def _bounded(v: Vectors, pairs: Value, words: list[Value]) -> Value:
+    """Multiply, rescale as `requant_tiles.Bounded` does: the sum of one product is small."""
+    count = pairs.type.count
+    a, b = _apart(v, pairs, words[:2])
+    start, factor, plus, minus, shift, offset = (v.splat(w, count) for w in words[2:8])
+    x = v.b.add(v.b.mul(a, b), start)
+    high = v.high_mul_unsigned(x, factor, factor)
+    added = v.b.select(v.b.icmp_unsigned("<", x, offset), minus, plus)
+    return v.b.ashr(v.b.add(high, added), shift)
+
+
 sums = pairwise_bytes("q8_sum", 12, _sum)
 products = pairwise_bytes("q8_product", 6, _product)
+bounded_products = pairwise_bytes("q8_product_bounded", 8, _bounded)
 
 
 @kernel
@@ -88,6 +101,25 @@ def q8_product(
     return OK
 
 
+@kernel
+def q8_product_bounded(
+    x: I64,
+    y: I64,
+    z: I64,
+    layout: S64,
+    p: I64,
+    flip: I64,
+    low: I64,
+    high: I64,
+    out: I64,
+    tid: I64,
+    threads: I64,
+) -> I64:
+    """Multiply, where the result is rescaled by less than a half."""
+    bounded_products(x, y, z, layout, p, flip, low, high, out, tid, threads)
+    return OK
+
+
 def _multiplier(real: Any) -> list[int]:
     mantissa, shift = (int(v) for v in quantize_multiplier(real))
     return [mantissa, max(shift, 0), max(-shift, 0)]
@@ -121,6 +153,11 @@ def lower_product_of_bytes(site: Site) -> list[Step]:
     """One multiplier."""
     (x, y), (z,) = site.inputs, site.outputs
     assert x is not None and y is not None
-    numbers = [*(byte_code(t.type)[1] for t in (x, y)), _zero(z)]
-    numbers += _multiplier(_scale(x) * _scale(y) / _scale(z))
-    return [Step(q8_product, places_of(site, x, y, numbers))]
+    zeros, real = [byte_code(t.type)[1] for t in (x, y)], _scale(x) * _scale(y) / _scale(z)
+    mantissa, shift = (np.array([int(n)]) for n in quantize_multiplier(real))
+    nothing, most = np.zeros(1, np.int64), np.array([255 * 255])
+    rows = bounded_table(nothing, most, nothing, mantissa, shift, _zero(z))
+    if rows is None:
+        return [Step(q8_product, places_of(site, x, y, [*zeros, _zero(z), *_multiplier(real)]))]
+    numbers = [int(n) for n in rows[[START, EVEN, PLUS, MINUS, SHIFT, OFFSET], 0]]
+    return [Step(q8_product_bounded, places_of(site, x, y, [*zeros, *numbers]))]
