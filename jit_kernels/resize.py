@@ -12,7 +12,7 @@ from ..refimpl.resize import bilinear_axis, nearest_axis, resize_bilinear, resiz
 from .gather import move
 from .kernel import F32, I64, OK, S64, U8, Kernel, T, inlined, kernel, kernel_family, share
 from .lowering import CPU, Lowering, Operand, Site, Step, lowers
-from .resize_tiles import f32_resize_tiles, many_channels, u8_resize_tiles
+from .resize_tiles import f32_resize_tiles, many_channels, s8_resize_tiles, u8_resize_tiles
 from .strided import operand
 
 
@@ -96,7 +96,11 @@ BILINEAR: dict[str, Any] = {
 }
 
 
-TILES: dict[str, Kernel] = {"f32": f32_resize_tiles, "u8": u8_resize_tiles}
+TILES: dict[str, Kernel] = {
+    "f32": f32_resize_tiles,
+    "u8": u8_resize_tiles,
+    "s8": s8_resize_tiles,
+}
 
 
 def _bilinear(site: Site, run: Kernel, places: Any, scratch: int) -> list[Step]:
@@ -120,15 +124,16 @@ def lower_resize_bilinear(site: Site) -> list[Step]:
 
 
 def lower_resize_tiles(site: Site) -> list[Step]:
-    """Two rows of the source, weighed, for each thread."""
+    """Two rows of the source, weighed, or their sum, for each thread."""
     x = operand(site.inputs[0]).type
     _, _, w, c = x.shape
-    return _bilinear(site, TILES[x.format], bilinear_axis, site.threads * 8 * w * c)
+    places = BILINEAR[x.format][1]
+    return _bilinear(site, TILES[x.format], places, site.threads * 8 * w * c)
 
 
 _plain = Lowering(lower_resize_bilinear)
-CPU.of((resize_bilinear, "s8"), (resize_bilinear, "s16"))((_plain,))
-CPU.of((resize_bilinear, "f32"), (resize_bilinear, "u8"))(
+CPU.of((resize_bilinear, "s16"))((_plain,))
+CPU.of((resize_bilinear, "f32"), (resize_bilinear, "u8"), (resize_bilinear, "s8"))(
     (Lowering(lower_resize_tiles, many_channels), _plain)
 )
 
