@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from ..refimpl.binary import (
     squared_difference,
     sub,
 )
-from ..refimpl.binary import pow as pow_op
 from .broadcast import layout_operand, pairwise
 from .kernel import (
     DIVISION_BY_ZERO,
@@ -81,12 +79,6 @@ def larger(a, b, p):  # type: ignore[no-untyped-def]
 def smaller(a, b, p):  # type: ignore[no-untyped-def]
     """The second unless the first is smaller."""
     return a if a < b else b
-
-
-@pairwise
-def power(a, b, p):  # type: ignore[no-untyped-def]
-    """In float64, rounded."""
-    return np.float32(math.pow(np.float64(a), np.float64(b)))
 
 
 @pairwise
@@ -158,13 +150,6 @@ def f32_minimum(x: F32, y: F32, z: F32, layout: S64, tid: I64, threads: I64) -> 
     return OK
 
 
-@kernel
-def f32_pow(x: F32, y: F32, z: F32, layout: S64, tid: I64, threads: I64) -> I64:
-    """Raise to a power."""
-    power(x, y, z, layout, 0, tid, threads)
-    return OK
-
-
 @kernel_family("f32", "s32")
 def square_of_gap(x: T, y: T, z: T, layout: S64, tid: I64, threads: I64) -> I64:
     """Subtract, square."""
@@ -218,7 +203,6 @@ FUSED: dict[Op[..., Any], Kernel] = {add: f32_add, sub: f32_sub, mul: f32_mul, d
 PLAIN: dict[Op[..., Any], Kernel] = {
     maximum: f32_maximum,
     minimum: f32_minimum,
-    pow_op: f32_pow,
     squared_difference: square_of_gap["f32"],
     floor_div: f32_floor_div,
     floor_mod: f32_floor_mod,

@@ -107,7 +107,7 @@ def whole_fmod(x: T, y: T, z: T, layout: S64, tid: I64, threads: I64) -> I64:
     return OK
 
 
-@kernel_family("f32", "f64")
+@kernel_family("f64")
 def real_fmod(x: T, y: T, z: T, layout: S64, tid: I64, threads: I64) -> I64:
     """Remainder of the division that is cut towards zero."""
     real_remainder(x, y, z, layout, 0, tid, threads)

@@ -212,12 +212,23 @@ def _turned(v: Vectors, y: Value, n: Value, places: int) -> Value:
     return from_bits(v, v.b.xor(bits_of(v, y), sign))
 
 
+def library_where(
+    v: Vectors, special: Value, near: Callable[[], Value], library: Callable[[], Value]
+) -> Value:
+    """Return `near`, but where `special` holds what the C library makes of the element.
+
+    Each element has one of both whatever its neighbours are: bits do not depend on who shares a vector with whom.
+    """
+    kind = v.ir.IntType(special.type.count)
+    some = v.b.icmp_unsigned("!=", v.b.bitcast(special, kind), v.ir.Constant(kind, 0))
+    y = near()
+    return v.maybe(some, [y], lambda y: [v.b.select(special, library(), y)])[0]
+
+
 def _near_or_library(v: Vectors, x: Value, near: Function, library: Function) -> Value:
-    """Return `near`, or what the C library makes of a vector with an element that is far out."""
+    """Return `near`, or what the C library makes of an element that is far out."""
     far = v.b.fcmp_ordered(">=", magnitude(v, x), real(v, x, FAR))
-    kind = v.ir.IntType(x.type.count)
-    some = v.b.icmp_unsigned("!=", v.b.bitcast(far, kind), v.ir.Constant(kind, 0))
-    return v.either(some, lambda: [library(v, x)], lambda: [near(v, x)])[0]
+    return library_where(v, far, lambda: near(v, x), lambda: library(v, x))
 
 
 def _library(name: str) -> Function:

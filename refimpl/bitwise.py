@@ -63,7 +63,7 @@ def bitwise_not(x: Array) -> Array:
 
 
 @elementwise
-def _infer_shift(x: TensorType, y: TensorType, *, direction: str) -> TensorType:
+def _infer_shift(x: TensorType, y: TensorType, *, direction: str = "left") -> TensorType:
     require("C4", direction in ("left", "right"), f"direction {direction!r} is not left or right")
     return broadcast_type(x, y)
 

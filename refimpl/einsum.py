@@ -64,7 +64,7 @@ def sizes_of(inputs: Sequence[Names], shapes: Sequence[tuple[int, ...]]) -> dict
     return sizes
 
 
-def _infer_einsum(*xs: TensorType, equation: str) -> TensorType:
+def _infer_einsum(*xs: TensorType, equation: str = "...") -> TensorType:
     inputs, out = parse_equation(equation, [len(x.shape) for x in xs])
     sizes = sizes_of(inputs, [x.shape for x in xs])
     same = all(x.dtype == y.dtype for x, y in pairwise(xs))

@@ -59,7 +59,7 @@ def selu(x: F32, *, alpha: float = SELU_ALPHA, gamma: float = SELU_GAMMA) -> F32
 
 
 @elementwise
-def _infer_celu(x: TensorType, *, alpha: float) -> TensorType:
+def _infer_celu(x: TensorType, *, alpha: float = 1.0) -> TensorType:
     require("C1", np.float32(alpha) != 0, "alpha is 0")
     return same_type(x)
 

@@ -8,8 +8,10 @@ from litegold.conformance.judge import judge_case
 from litegold.ir import ConstraintError, QuantParams, RunError
 from litegold.jit_kernels.broadcast import layout_of
 from litegold.refimpl.activation import logistic, tanh
-from litegold.refimpl.binary import add, div, floor_div, mul, pow, sub
-from litegold.refimpl.unary import exp, sqrt
+from litegold.refimpl.binary import add, div, floor_div, fmod, mul, pow, sub
+from litegold.refimpl.gate import celu, mish, selu, softplus, swish
+from litegold.refimpl.trigonometry import acos, acosh, asin, asinh, atan, atanh, cosh, sinh, tan
+from litegold.refimpl.unary import cos, exp, log, sin, sqrt
 from litegold.runtime.session import Session
 
 BITS = np.random.default_rng(1).integers(0, 2**32, 1 << 16, dtype=np.uint32)
@@ -22,7 +24,11 @@ def run(case, threads=1):
     return [session.run(case.feeds())[f"y{i}"] for i in range(len(case.out))]
 
 
-@pytest.mark.parametrize("op", [exp, logistic, tanh], ids=lambda op: op.__name__)
+FUNCTIONS = [exp, log, sin, cos, logistic, tanh, softplus, mish, swish, selu, celu]
+FUNCTIONS += [acos, acosh, asin, asinh, atan, atanh, cosh, sinh, tan]
+
+
+@pytest.mark.parametrize("op", FUNCTIONS, ids=lambda op: op.__name__)
 def test_every_kind_of_float_stays_inside_the_envelope(op):
     patterns = BITS.view(np.float32)
     near = np.linspace(-110, 100, 1 << 16, dtype=np.float32)
@@ -31,6 +37,21 @@ def test_every_kind_of_float_stays_inside_the_envelope(op):
     case = Case(op, (x,))
     verdict = judge_case(case, run(case))
     assert verdict, verdict.reason
+
+
+NEAR_ONE = [0.99999994, 1.0, 1.0000001, -1.0, 0.5, -0.5, 3.0, -3.0, 2.0**24 - 1, 2.0**31, np.nan]
+
+
+@pytest.mark.parametrize("op", [pow, fmod], ids=lambda op: op.__name__)
+def test_every_pair_of_floats_stays_inside_the_envelope(op):
+    edges = np.float32([*EDGES, *NEAR_ONE])
+    pairs = [(edges[:, None], edges), (BITS.view(np.float32), BITS[::-1].copy().view(np.float32))]
+    for x, y in pairs:
+        case = Case(op, (x, y))
+        alone, together = run(case), run(case, threads=2)
+        verdict = judge_case(case, alone)
+        assert verdict, verdict.reason
+        assert alone[0].tobytes() == together[0].tobytes()
 
 
 @pytest.mark.parametrize("op", [add, sub], ids=lambda op: op.__name__)
