@@ -19,8 +19,9 @@ FLOAT64_SHARE = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
 def oracles_agree(case: Case, want: Sequence[Array] | None = None) -> Verdict:
     """Judge the reference, or the quantized rule, by the exact oracle (whose results `want` may give).
 
-    Integers are equal. A float is within one unit in the last place of the exact result rounded once; sums of numbers
-    that cancel are a unit in the last place of float64 off for every one of float32 that their envelope allows.
+    Integers are equal, and so are floats where the envelope allows nothing. Other floats are within one unit in the
+    last place of the exact result rounded once; sums of numbers that cancel are a unit in the last place of float64
+    off for every one of float32 that their envelope allows.
     """
     want = exact(case) if want is None else want
     got = expected(case)
@@ -47,7 +48,7 @@ def one_unit(want: Array, envelope: Array) -> Array:
     below = np.nextafter(np.finfo(want.dtype).max, want.dtype.type(0))
     with np.errstate(invalid="ignore", over="ignore"):
         unit = np.spacing(np.minimum(np.abs(want), below))
-    unit = np.where(np.isfinite(want), unit, 0.0).astype(np.float64)
+    unit = np.where(np.isfinite(want) & (envelope != 0), unit, 0.0).astype(np.float64)
     share = 1.0 if want.dtype == np.float64 else FLOAT64_SHARE
     return unit + np.where(np.isfinite(envelope), envelope, 0.0) * share
 

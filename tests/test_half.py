@@ -12,43 +12,16 @@ import numpy as np
 import pytest
 
 from litegold.conformance.exact import half as exact
+from litegold.conformance.half_properties import MODES, OPERANDS, operands, words
 from litegold.jit_kernels import half as compiled
 from litegold.refimpl import half
-from litegold.refimpl.half import DEFAULT_NAN, ROUNDINGS, Mode, bits_of
+from litegold.refimpl.half import DEFAULT_NAN, Mode, bits_of
 
 EVERY = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
-MODES = [Mode(rounding, flush) for rounding in ROUNDINGS for flush in (False, True)]
-OPERANDS = {"add": 2, "sub": 2, "mul": 2, "div": 2, "fma": 3}
 
 
 def mode_id(mode):
     return mode.rounding + ("-flushed" if mode.flush else "")
-
-
-def words(x):
-    """Return bits; every NaN is the same."""
-    return np.where(np.isnan(x), DEFAULT_NAN, bits_of(x))
-
-
-def halves(rng, count):
-    """Draw halves: any bits, but often zeros, ends and neighbours of powers of two, where roundings differ."""
-    corners = np.concatenate([np.arange(0, 0x7C01, 0x400) + d for d in (-1, 0, 1)]).clip(0)
-    picked = rng.choice(corners, count) | rng.integers(0, 2, count) << 15
-    drawn = np.where(rng.random(count) < 0.25, picked, rng.integers(0, 1 << 16, count))
-    return drawn.astype(np.uint16).view(np.float16)
-
-
-def operands(rng, name, count):
-    """Draw operands; a third of the addends nearly cancel the product, a third are far smaller than it."""
-    given = [halves(rng, count) for _ in range(OPERANDS[name])]
-    if name == "fma":
-        product = half.mul(given[0], given[1])
-        near = (bits_of(product) ^ 0x8000) + rng.integers(-2, 3, count).astype(np.uint16)
-        small = rng.integers(0, 64, count) | rng.integers(0, 2, count) << 15
-        kind = rng.integers(0, 3, count)
-        chosen = np.select([kind == 0, kind == 1], [near, small], bits_of(given[2]))
-        given[2] = chosen.astype(np.uint16).view(np.float16)
-    return given
 
 
 @functools.cache

@@ -64,7 +64,7 @@ def activated_int(value: int, activation: str, out: Outputs, dialect: str = "tfl
 
 def _product(v: float, alpha: float) -> Any:
     finite = math.isfinite(v) and math.isfinite(alpha)
-    return Fraction(v) * Fraction(alpha) if finite else v * alpha
+    return (Fraction(v) * Fraction(alpha) if finite else 0) or v * alpha  # a zero has its sign
 
 
 def _relu(activation: str) -> tuple[Callable[[Cells], Cells], Callable[..., Cells]]:

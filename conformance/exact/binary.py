@@ -103,7 +103,7 @@ def _floor_quotient(v: Any, w: Any) -> Any:
     if isinstance(v, int):
         return v // w
     if math.isfinite(v) and math.isfinite(w):
-        return Fraction(v) // Fraction(w)
+        return Fraction(v) // Fraction(w) or math.copysign(0.0, v) * math.copysign(1.0, w)
     return math.floor(v / w) if math.isfinite(v) else v / w
 
 
@@ -114,7 +114,7 @@ def _floor_remainder(v: Any, w: Any) -> Any:
         return math.nan
     if math.isinf(w):
         return v if v == 0 or (v < 0) == (w < 0) else w
-    return Fraction(v) % Fraction(w)
+    return Fraction(v) % Fraction(w) or math.copysign(0.0, v)
 
 
 def _power(v: Any, w: Any) -> Any:

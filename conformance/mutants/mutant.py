@@ -13,16 +13,23 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 
 from ...ir import Facet, Op
 from ..case import Case
+from ..half_properties import MODES, Rng, narrow_agrees, widen_agrees
 from ..judge import Verdict
 from ..properties import oracles_agree
 from ..tables import CASES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]  # of the package
 LIMIT = 100  # cases of an operator in a format: as many as the tests draw
+# The functions of half arithmetic have properties of their own; a case is one number in each mode.
+HALF: dict[str, Callable[[Rng, Any], bool]] = {
+    "half-narrow": lambda rng, mode: narrow_agrees(rng, mode, 1),
+    "half-widen": lambda rng, mode: widen_agrees(rng, 1),
+}
 FUTURE = __future__.annotations.compiler_flag
 
 
@@ -31,7 +38,7 @@ class Mutant:
     """One fault.
 
     Attributes:
-        file: the source, from the root: "refimpl/norm.py".
+        file: the source, in the package: "refimpl/norm.py".
         old: what stands there once.
         new: what is put in its place.
         keys: "operator-format" whose cases are drawn.
@@ -63,11 +70,18 @@ class Mutant:
 MUTANTS: Facet[str, Mutant] = Facet("mutant", "litegold.conformance.mutants")
 
 
-def mutant(
-    name: str, file: str, old: str, new: str, keys: str, what: str, origin: str = ""
-) -> None:
-    """Enter a mutant; `keys` are parted by spaces."""
-    MUTANTS.of(name)(Mutant(file, old, new, tuple(keys.split()), what, origin))
+def mutants(file: str, text: str) -> None:
+    """Enter the mutants of a file, parted by empty lines.
+
+    Each is "name: operator-format ...", "# what", sometimes "# origin", then the lines that go, "- ", and those that
+    come, "+ ", of the code from the first to the last character that matters.
+    """
+    for entry in text.strip("\n").split("\n\n"):
+        lines = entry.split("\n")
+        name, keys = lines[0].split(": ")
+        what, *origin = (n[2:] for n in lines[1:] if n.startswith("# "))
+        old, new = ("\n".join(n[2:] for n in lines if n.startswith(mark)) for mark in ("- ", "+ "))
+        MUTANTS.of(name)(Mutant(file, old, new, tuple(keys.split()), what, *origin))
 
 
 def _plain(value: Any) -> FunctionType:
@@ -119,6 +133,13 @@ def cases_until_caught(
     """
     count = 0
     for name in keys:
+        if name in HALF:
+            rng = np.random.default_rng(0)
+            for _ in range(limit):
+                count += 1
+                if not all(HALF[name](rng, mode) for mode in MODES):
+                    return count
+            continue
 
         @settings(
             max_examples=limit,

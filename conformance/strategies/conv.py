@@ -14,7 +14,7 @@ from ...ir import Array, Op, QuantParams
 from ...refimpl.conv import Pad, Pair, conv2d, conv2d_transpose, depthwise_conv2d
 from ..case import Case
 from ..tables import CASES
-from .draw import arrays, floats, ints, quant_params
+from .draw import arrays, floats, ints, quant_params, seeds
 from .fit import LIMITS, activated, fitted
 
 ACTIVATIONS = tuple(LIMITS)
@@ -59,6 +59,20 @@ def weight_quant(draw: st.DrawFn, fmt: str, axis: int, channels: int) -> QuantPa
     return draw(quant_params("s8", symmetric=True, low=2.0**-9, high=2.0**-4))
 
 
+def halves_of_a_step(x: Array, kind: int, seed: int) -> Array:
+    """Return rows of whole and half steps (`kind` below 4; others as they are), which quantizing them has to round.
+
+    The range of each row of bytes is [-127, 127] (an even `kind`) or [-128, 127] steps; a step is 1, or any size.
+    """
+    if kind > 3 or x[0].size < 3:
+        return x
+    rng = np.random.default_rng(seed)
+    steps = rng.integers(-254, 255, (len(x), x[0].size)) / 2
+    steps[:, 0], steps[:, 1] = 127, -127 - kind % 2
+    step = 1.0 if kind < 2 else rng.uniform(0.01, 1)
+    return (steps * np.float32(step)).astype(np.float32).reshape(x.shape)
+
+
 @st.composite
 def product_case(
     draw: st.DrawFn,
@@ -82,7 +96,7 @@ def product_case(
             return draw(activated(Case(op, (x, w, *between, b), attributes, constant=places)))
         quant = draw(weight_quant("s8", axis, channels))
         w = draw(ints("s8", shapes[1], low=-127))
-        args = (x, w, *between, b)
+        args = (halves_of_a_step(x, draw(st.integers(0, 5)), draw(seeds())), w, *between, b)
         return draw(activated(Case(op, args, attributes, (None, quant), constant=places)))
     xq, wq = draw(quant_params(fmt)), draw(weight_quant(fmt, axis, channels))
     x, w = draw(arrays(fmt, shapes[0])), draw(ints(fmt, shapes[1], low=-127 if fmt == "s8" else 0))
@@ -101,12 +115,15 @@ def conv2d_cases(draw: st.DrawFn, fmt: str) -> Case:
     """Windows over images of some channels, sometimes in groups."""
     kernel, stride = draw(pairs(1, 3)), draw(pairs(1, 3))
     dilation = draw(st.sampled_from(((1, 1), (1, 1), (2, 1), (1, 2), (2, 3))))
+    plain = draw(st.integers(0, 4)) == 4  # what most networks have, and kernels are made for
+    if plain:
+        kernel, stride, dilation = (3, 3), (1, 1), (1, 1)
     (rows, columns), pad = draw(windows(kernel, stride, dilation))
     taps, places = math.prod(kernel), math.ceil(rows / stride[0]) * math.ceil(columns / stride[1])
     c = draw(some_channels(BUDGET // (taps * places)))
     o = draw(some_channels(BUDGET // (taps * places * c)))
     n = 2 if taps * places * c * o * 2 <= BUDGET and draw(st.booleans()) else 1
-    groups = draw(st.sampled_from((1, 1, 1, 1, 1, 2, 3)))
+    groups = 1 if plain else draw(st.sampled_from((1, 1, 1, 1, 1, 2, 3)))
     shapes = ((n, rows, columns, c * groups), (o * groups, *kernel, c))
     attributes = {"stride": stride, "pad": pad, "dilation": dilation}
     case = draw(product_case(conv2d, fmt, shapes, 0, taps * c, attributes))
@@ -118,6 +135,9 @@ def depthwise_conv2d_cases(draw: st.DrawFn, fmt: str) -> Case:
     """One to three filters a channel."""
     kernel, stride = draw(pairs(1, 4)), draw(pairs(1, 3))
     dilation = draw(st.sampled_from(((1, 1), (1, 1), (2, 1), (1, 2), (2, 3))))
+    if draw(st.integers(0, 2)) == 2:  # what most networks have, and kernels are made for
+        kernel = draw(st.sampled_from(((3, 3), (3, 3), (5, 5))))
+        stride, dilation = draw(st.sampled_from(((1, 1), (2, 2)))), (1, 1)
     (rows, columns), pad = draw(windows(kernel, stride, dilation))
     taps, places = math.prod(kernel), math.ceil(rows / stride[0]) * math.ceil(columns / stride[1])
     multiplier = draw(st.sampled_from((1, 1, 2, 3)))

@@ -11,7 +11,7 @@ from ...refimpl.pool import avg_pool2d, max_pool2d
 from ..case import Case
 from ..tables import CASES
 from .conv import pairs, some_channels, windows
-from .draw import arrays
+from .draw import FINITE, SMALL, arrays
 from .fit import activated
 from .typed import stored_quant
 
@@ -21,7 +21,10 @@ def pool_cases(draw: st.DrawFn, op: Op[..., Any], fmt: str) -> Case:
     """Windows that touch, overlap or leave gaps; input and output share their quantization."""
     kernel, stride = draw(pairs(1, 4)), draw(pairs(1, 4))
     (rows, columns), pad = draw(windows(kernel, stride, (1, 1)))
-    x = draw(arrays(fmt, (draw(st.integers(1, 2)), rows, columns, draw(some_channels(17)))))
+    kinds = {"kinds": FINITE + SMALL} if fmt == "f32" else {}
+    x = draw(
+        arrays(fmt, (draw(st.integers(1, 2)), rows, columns, draw(some_channels(17))), **kinds)
+    )
     quant = draw(stored_quant(fmt))
     attributes = {"kernel": kernel, "stride": stride, "pad": pad}
     return draw(activated(Case(op, (x,), attributes, (quant,), out_quant=(quant,))))
