@@ -1,4 +1,4 @@
-"""`python -m bench.mutants` hunts every mutant and writes docs/mutants.md: which fault is caught after how many cases."""
+"""`python -m bench.mutants` hunts every mutant and writes docs/mutants.md: what is caught, and after how many cases."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from litegold.conformance.mutants.mutant import LIMIT, MUTANTS, Mutant
 PAGE = Path(__file__).parents[1] / "docs" / "mutants.md"
 HEAD = f"""# Faults that the tests find
 
-The tests of the operators were tried on faults: a line of a reference, a quantized rule or a kernel is changed into a wrong one, and the
-properties that every operator is tested for are asked again, on the same drawn cases: the reference agrees with the exact oracle, the
-plan with the reference, at one and at two threads. Nothing is written for a fault. A fault is caught when a case is refused; drawn are at most
-{LIMIT} cases for each operator and format beside it. The first table holds faults that oracles, suites and engines have had; the second such as
-ports have time and again. `python -m bench.mutants` makes this page.
+The tests of the operators were tried on faults: a line of a reference, a quantized rule or a kernel is changed into a
+wrong one, and the properties that every operator is tested for are asked again, on the same drawn cases: the reference
+agrees with the exact oracle, the plan with the reference, at one and at two threads. Nothing is written for a fault.
+It is caught when a case is refused; drawn are at most {LIMIT} cases for each operator and format beside it. The first
+table holds faults that oracles, suites and engines have had; the second such as ports have time and again.
+`python -m bench.mutants` makes this page.
 
-Not here, of what is known: faults of operators that we do not have (AdamW's decay), and negative amounts of ONNX's Pad, which are
-no operator's matter here: the reader cuts with a slice.
+Not here, of what is known: faults of operators that we do not have (AdamW's decay), and negative amounts of ONNX's Pad,
+which are no operator's matter here: the reader cuts with a slice.
 """
 
 

@@ -1,0 +1,96 @@
+"""Laws that need no oracle hold of the reference and of the compiled plans."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from litegold.conformance.judge import expected
+from litegold.conformance.laws.law import LAWS, asked, on_small_integers
+from litegold.conformance.tables import CASES
+from litegold.jit_kernels.lowering import CPU
+from litegold.refimpl.conv import conv2d, conv2d_transpose, depthwise_conv2d
+from litegold.refimpl.conv_nd import conv, conv_transpose
+from litegold.refimpl.gather import scatter_nd
+from litegold.refimpl.matmul import fully_connected, matmul
+from litegold.refimpl.reduce import reduce_sum_abs, reduce_sum_square, sum
+from litegold.runtime import Session
+
+pytestmark = pytest.mark.slow  # not in make quick
+
+SLOW = list(HealthCheck)
+PRODUCTS = (conv2d, depthwise_conv2d, conv2d_transpose, fully_connected, matmul)
+SUMS = (*PRODUCTS, conv, conv_transpose, scatter_nd, sum, reduce_sum_abs, reduce_sum_square)
+KEYS = sorted(
+    {
+        (op, form)
+        for op in LAWS
+        for rule in LAWS[op]
+        for form in rule.formats
+        if (op, form) in CASES
+    },
+    key=lambda key: (key[0].__name__, key[1]),
+)
+
+
+def key_id(key):
+    return f"{key[0].__name__}-{key[1]}"
+
+
+def by_reference(case):
+    return expected(case)[0]
+
+
+def by_plan(case):
+    session = Session(case.graph(), 1, fold=False, split_from=0)
+    return session.run(case.feeds())["y0"]
+
+
+def check(key, count, derandomize):
+    laws = [rule for rule in LAWS[key[0]] if key[1] in rule.formats]
+    applied = dict.fromkeys((rule.name for rule in laws), 0)
+
+    @settings(
+        max_examples=count, derandomize=derandomize, deadline=None, suppress_health_check=SLOW
+    )
+    @given(case=CASES[key], seed=st.integers(0, 2**16))
+    def hold(case, seed):
+        for rule in laws:
+            for run in (by_reference, by_plan) if key in CPU else (by_reference,):
+                verdict, pairs = asked(rule, run, case, seed)
+                assert verdict, f"{rule.name} ({run.__name__}): {verdict.reason}\n{case}"
+                applied[rule.name] += pairs
+
+    hold()
+    assert all(applied.values()), f"never applied: {[n for n, c in applied.items() if not c]}"
+
+
+@pytest.mark.parametrize("key", KEYS, ids=key_id)
+def test_laws_hold(key):
+    check(key, 20, True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("key", KEYS, ids=key_id)
+def test_laws_hold_of_many_cases(key):
+    check(key, 1000, False)
+
+
+@pytest.mark.parametrize("op", PRODUCTS, ids=lambda op: op.__name__)
+def test_products_have_laws_enough(op):
+    assert len(LAWS[op]) >= 6
+
+
+@pytest.mark.parametrize("key", [(op, form) for op in SUMS for form in ("f32", "f16")], ids=key_id)
+def test_small_integers_give_the_same_bits_in_every_order(key):
+    @settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=SLOW)
+    @given(case=CASES[key])
+    def hold(case):
+        case = on_small_integers(case)
+        session = Session(case.graph(), 1, fold=False, split_from=0)
+        if session.algorithms(case.feeds()):
+            return  # Winograd divides
+        got, want = session.run(case.feeds())["y0"], by_reference(case)
+        assert np.array_equal(got, want), case
+
+    hold()
