@@ -45,7 +45,8 @@ def wide_numbers(rng: Rng, count: int) -> Array:
     """Draw float64 numbers on, and by one or 2**-30 beside, halves and the middles between them."""
     middle = halves(rng, count).astype(np.float64)
     middle = np.where(np.isfinite(middle), middle, 1.0)
-    step = np.spacing(halves(rng, count).clip(-60000, 60000)).astype(np.float64)
+    finite = np.nan_to_num(halves(rng, count), posinf=1.0, neginf=1.0).clip(-60000, 60000)
+    step = np.spacing(finite).astype(np.float64)
     x = (
         middle
         + np.where(rng.random(count) < 0.5, np.abs(np.spacing(middle.astype(np.float16))), step) / 2

@@ -94,7 +94,7 @@ def permuted(quant: QuantParams | None, order: Array) -> QuantParams | None:
 
 
 def asked(law: Law, run: Run, case: Case, seed: int) -> tuple[Verdict, int]:
-    """Ask a law of an implementation on a case; return the first verdict against it, and the number of pairs compared."""
+    """Ask a law of an implementation on a case; return the first verdict against it, and how many pairs it compared."""
     floating = case.out[0].dtype.kind == "f"
     case = on_small_integers(case) if law.exact and floating else case
     allowed: Any = 0.0

@@ -159,8 +159,8 @@ mutants(
     r"""
 integers_divide_down: div-s32
 # a quotient goes to -Inf instead of zero
-- quotient = np.abs(wide[0]) // np.abs(wide[1]) * np.sign(wide[0]) * np.sign(wide[1])
-+ quotient = wide[0] // wide[1]
+- return activate(np.asarray(down + cut.astype(x.dtype)), activation)
++ return activate(np.asarray(down), activation)
 
 remainder_of_the_dividend: floor_mod-f32 floor_mod-s32
 # the remainder has the sign of the dividend
@@ -238,8 +238,8 @@ mutants(
     r"""
 casts_wrap: cast-f32
 # numbers out of range wrap
-- if x.dtype.kind != "f" or dtype.kind not in "iu":
-+ if True:
+- y = np.where(above | below | np.isnan(x), 0, x).astype(dtype)
++ return np.where(np.isnan(x), 0, np.fmod(x, 2.0**31)).astype(np.int64).astype(dtype)
 
 nan_is_zero: cast-f32
 # a NaN becomes 0

@@ -9,8 +9,8 @@ mutants(
     r"""
 clamped_at_a_stored_zero: relu-s8 conv2d-u8 add-s8
 # relu clamps at the stored 0 instead of the zero point
-- return zero_point + int(round_half_away(np.float32(real) / scale))
-+ return int(round_half_away(np.float32(real) / scale))
+- return zero_point + int(round_half_away(steps))
++ return int(round_half_away(steps))
 
 no_range_of_the_activation: add-s8 mul-u8 conv2d-s8
 # the activation is forgotten
@@ -123,13 +123,13 @@ mutants(
     r"""
 average_is_cut: avg_pool2d-s8 avg_pool2d-u8
 # the average is cut
-- magnitude = (np.abs(sums) + count // 2) // count
-+ magnitude = np.abs(sums) // count
+- mean = np.sign(sums) * ((np.abs(sums) + count // 2) // count)
++ mean = np.sign(sums) * (np.abs(sums) // count)
 
 average_rounds_up: avg_pool2d-s8
 # negative ties go up
-- y = np.clip(np.sign(sums) * magnitude,
-+ y = np.clip((sums + count // 2) // count,
+- mean = np.sign(sums) * ((np.abs(sums) + count // 2) // count)
++ mean = (sums + count // 2) // count
 """,
 )
 mutants(

@@ -100,7 +100,7 @@ def product_case(
         return draw(activated(Case(op, args, attributes, (None, quant), constant=places)))
     xq, wq = draw(quant_params(fmt)), draw(weight_quant(fmt, axis, channels))
     x, w = draw(arrays(fmt, shapes[0])), draw(ints(fmt, shapes[1], low=-127 if fmt == "s8" else 0))
-    most = 2 ** draw(st.integers(4, 15))
+    most = 2 ** draw(st.integers(4, 20))
     b = draw(ints("s32", (channels,), low=-most, high=most)) if biased else None
     product = np.float32(xq.scale[0]) * np.array(wq.scale, np.float32)
     bq = QuantParams(tuple(product.tolist()), (0,) * len(product), 0) if biased else None

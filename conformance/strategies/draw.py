@@ -179,7 +179,7 @@ def arrays(fmt: str, shape: tuple[int, ...], **options: Any) -> SearchStrategy[A
 @st.composite
 def scales(draw: st.DrawFn, *, low: float = 2.0**-9, high: float = 0.5) -> float:
     """Scales, exact in float32: powers of two, n-ths, and any between `low` and `high`."""
-    kind = draw(st.sampled_from(("power", "fraction", "any")))
+    kind = draw(st.sampled_from(("power", "any", "fraction", "any")))
     first, last = int(np.ceil(np.log2(low))), int(np.floor(np.log2(high)))
     if kind == "power":
         return float(np.float32(2.0 ** draw(st.integers(first, last))))

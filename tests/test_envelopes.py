@@ -1,0 +1,115 @@
+"""Envelopes allow what conforming kernels do, in any order, and not much more."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from litegold.conformance.case import Case
+from litegold.conformance.envelopes.matmul import UNIT
+from litegold.conformance.judge import bounds, expected, judge
+from litegold.conformance.ordered import ORDERED, halves, numbers
+from litegold.conformance.orders import ORDERS, backwards, sequential
+from litegold.conformance.strategies.half import half_case
+from litegold.conformance.tables import ENVELOPE
+from litegold.refimpl.conv import conv2d
+from litegold.refimpl.half import narrow
+from litegold.refimpl.matmul import fully_connected, matmul
+from litegold.refimpl.reduce import reduce_sum_abs, sum
+
+FAMILIES = list(ORDERED)
+TERMS = (2, 3, 9, 31, 64, 200)
+POWERS = [2**p for p in range(13)]
+KS = sorted({k + d for k in POWERS for d in (-1, 0, 1) if 1 <= k + d <= 4096})
+
+
+def elements_without_alarm(family, count, seed):
+    """Judge so many output elements in every order; return how many there were."""
+    rng, judged, turn = np.random.default_rng(seed), 0, 0
+    while judged < count * len(ORDERS):
+        draw = ORDERED[family][turn % len(ORDERED[family])]
+        case, compute = draw(rng, 2000, TERMS[turn % len(TERMS)], numbers)
+        judged += judge_orders(case, compute, rng, half=False)
+        turn += 1
+        if turn % 4 == 0:
+            case, compute = draw(rng, 500, TERMS[turn % len(TERMS)], halves)
+            judged += judge_orders(half_case(case), compute, rng, half=True)
+    return judged
+
+
+def judge_orders(case, compute, rng, half):
+    (want,) = expected(case)
+    (bound,) = bounds(case, [want])
+    for name, order in ORDERS.items():
+        got = compute(lambda a, b, order=order: order(a, b, rng))
+        got = narrow(got) if half else got
+        verdict = judge(got, want, bound)
+        assert verdict, f"{case.op.__name__}, {name}: {verdict.reason}"
+    return want.size * len(ORDERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_order_is_a_false_alarm(family):
+    assert elements_without_alarm(family, 10_000, 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_order_is_a_false_alarm_in_a_million_elements(family):
+    """In each of eight orders; seeds anew each time."""
+    assert elements_without_alarm(family, 1_000_000, None) >= 8_000_000
+
+
+def case_of(op, x, w):
+    """Return a case with one sum of the products of two rows."""
+    if op is fully_connected:
+        return Case(op, (x[None], w[None]))
+    if op is matmul:
+        return Case(op, (x[None], w[:, None]))
+    if op is conv2d:
+        return Case(op, (x[None, None, None], w[None, None, None]))
+    return Case(op, (x * w, np.int32([0])))
+
+
+@functools.cache
+def share_reached(op, k):
+    """Return how much of the bound an order of the additions uses up on an input made for it.
+
+    The first term is 1, the others half of its unit in the last place: each of them is lost. Of a single product, and
+    in the other terms, the product itself is rounded by nearly half a unit.
+    """
+    x, w = np.full(k, UNIT, np.float32), np.ones(k, np.float32)
+    x[0] = 1
+    if k < 3 and op not in (sum, reduce_sum_abs):
+        x[:] = w[:] = 1 + 2.0**-12  # the square is a tie
+    exact = float(np.sum(x.astype(np.float64) * w))
+    case = case_of(op, x, w)
+    (bound,) = bounds(case, expected(case))
+    rows = (x[None].astype(np.float32), w[None])
+    worst = max(abs(float(f(*rows, None)[0]) - exact) for f in (sequential, backwards))
+    return worst / float(bound.ravel()[0])
+
+
+OPS = (fully_connected, matmul, conv2d, sum, reduce_sum_abs)
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.__name__)
+def test_an_order_uses_an_eighth_of_the_bound(op):
+    for k in KS:
+        if k > 1 or op not in (sum, reduce_sum_abs):  # of one number nothing is rounded
+            assert share_reached(op, k) >= 1 / 8, k
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.__name__)
+def test_an_order_uses_an_eighth_of_the_bound_for_every_number_of_terms(op):
+    for k in range(2, 4097):
+        assert share_reached(op, k) >= 1 / 8, k
+
+
+@pytest.mark.parametrize("op", list(ENVELOPE), ids=lambda op: op.__name__)
+def test_envelopes_say_how_they_are_derived(op):
+    """A sentence that names roundings, units, a gamma, an error; or that nothing is rounded."""
+    text = (ENVELOPE[op].__doc__ or "").lower()
+    assert len(text.split()) >= 4, "no derivation"
