@@ -47,7 +47,7 @@ def force_winograd(m: int) -> None:
     from ...jit_kernels.lowering import CPU, Lowering
 
     key = key_of("conv2d-f32")
-    chosen = Lowering(functools.partial(winograd.lower_f32_winograd, m), winograd.takes)
+    chosen = Lowering(functools.partial(winograd.lower_winograd, m), winograd.takes)
     CPU._table[key] = (chosen, *CPU[key])
 
 

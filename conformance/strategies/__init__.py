@@ -1,8 +1,8 @@
 """What is drawn to test an operator: Hypothesis strategies of cases, for the tests here and for those of other engines.
 
-`cases("conv2d", "s8")` is a strategy of cases: an operator, its inputs, attributes and quantizations. What an engine makes
-of one is judged by `litegold.conformance.judge_case`. Cases are made so that nothing is drawn and then thrown away: shapes
-have distinct sizes, now and then one of 1 or 0, and reach past the ends of vectors; floats hold NaN, infinities, -0,
+`cases("conv2d", "s8")` is a strategy of cases: an operator, its inputs, attributes and quantizations. What an engine
+makes of one is judged by `litegold.conformance.judge.judge_case`. Nothing is drawn and then thrown away: shapes have
+distinct sizes, now and then one of 1 or 0, and reach past the ends of vectors; floats hold NaN, infinities, -0,
 subnormals and ties; scales and zero points fit the results, saturate and make ties.
 """
 
@@ -27,8 +27,8 @@ def operators() -> list[str]:
 def formats(operator: str) -> list[str]:
     """Return the number formats in which an operator has cases: "f32", "f16", "s8", "hybrid", ...
 
-    >>> formats("relu6")
-    ['f16', 'f32', 's16', 's8', 'u8']
+    >>> "s8" in formats("conv2d")
+    True
     """
     found = sorted(form for op, form in CASES if op.__name__ == operator)
     if not found:
