@@ -122,7 +122,7 @@ def _reduction(op: Op[..., Any], left: Callable[[F32], F32], right: Callable[[F3
     def draw_it(rng: Rng, rows: int, terms: int, draw: Callable[..., F32]) -> Computed:
         x = draw(rng, rows, terms)
         count = np.float32(terms if op is mean else 1)
-        return Case(op, (x, np.int32([1]))), lambda add: add(left(x), right(x)) / count
+        return Case(op, (x, np.array([1], np.int32))), lambda add: add(left(x), right(x)) / count
 
     return draw_it
 
@@ -152,7 +152,7 @@ def of_l2(rng: Rng, rows: int, terms: int, draw: Callable[..., F32]) -> Computed
 
     def compute(add: Add) -> F32:
         length = np.maximum(np.sqrt(add(x, x)), np.float32(LEAST_NORM))
-        return x / length[:, None]
+        return np.asarray(x / length[:, None], np.float32)
 
     return Case(l2_normalization, (x,)), compute
 

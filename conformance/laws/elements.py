@@ -33,7 +33,8 @@ from ...refimpl.unary import (
     sqrt,
     square,
 )
-from .law import Case, Pairs, Rng, Run, changed, law
+from ..case import Case
+from .law import Pairs, Rng, Run, changed, law
 
 load_all("litegold.refimpl")
 ONE_BY_ONE: tuple[Op[..., Any], ...] = tuple(op for op in OPS.values() if op.infer is same_type)
@@ -120,7 +121,7 @@ def axes_come_one_by_one(run: Run, case: Case, rng: Rng) -> Pairs:
     x = case.args[0]
     assert x is not None
     if x.ndim > 1 and x.size:
-        first, second = (np.int32([a]) for a in rng.permutation(x.ndim)[:2])
+        first, second = (np.array([a], np.int32) for a in rng.permutation(x.ndim)[:2])
         once = run(changed(case, ..., first, keep_dims=True))
         twice = run(changed(case, once, second, keep_dims=True))
         yield twice, run(changed(case, ..., np.concatenate([first, second]), keep_dims=True))

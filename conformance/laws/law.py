@@ -70,7 +70,7 @@ def on_small_integers(case: Case) -> Case:
     return replace(case, args=tuple(whole(a) for a in case.args), attributes=attributes)
 
 
-def changed(case: Case, *args: Array | None, **attributes: Any) -> Case:
+def changed(case: Case, *args: Any, **attributes: Any) -> Case:
     """Return the case with its first inputs, and some attributes, replaced; `...` leaves an input as it is."""
     new = tuple(old if a is ... else a for a, old in zip(args, case.args, strict=False))
     rest = case.args[len(args) :]

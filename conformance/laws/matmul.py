@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from ...refimpl.matmul import fully_connected, matmul
+from ..case import Case
 from .conv import _without_bias, tensors
-from .law import Case, Pairs, Rng, Run, changed, law, permuted
+from .law import Pairs, Rng, Run, changed, law, permuted
 
 BYTES = ("f32", "s8", "u8")
 

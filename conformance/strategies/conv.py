@@ -62,7 +62,8 @@ def weight_quant(draw: st.DrawFn, fmt: str, axis: int, channels: int) -> QuantPa
 def halves_of_a_step(x: Array, kind: int, seed: int) -> Array:
     """Return rows of whole and half steps (`kind` below 4; others as they are), which quantizing them has to round.
 
-    The range of each row of bytes is [-127, 127] (an even `kind`) or [-128, 127] steps; a step is 1, or of any size, another for each row.
+    The range of each row is [-127, 127] (an even `kind`) or [-128, 127] steps; a step is 1, or of any size, another in
+    each row.
     """
     if kind > 3 or x[0].size < 3:
         return x
