@@ -62,6 +62,11 @@ def try_operator(source: str | Path | ModuleType, count: int = 100) -> list[Find
     load_all("litegold.refimpl")
     known = set(OPS)
     module = source if isinstance(source, ModuleType) else _imported(Path(source))
+    for table in (CASES, CPU):  # what there is for float32 is there for float16
+        for rule in table._rules:
+            for key, entry in rule().items():
+                if key not in table:
+                    table.of(key)(entry)
     fresh = [op for op in OPS.values() if op.__module__ == module.__name__]
     if not fresh:
         raise InputError(f"{module.__name__}: no new operator; known are {len(known)}")

@@ -123,8 +123,9 @@ def resize_exact(
         if any(w is None for w in along):
             y[index] = extrapolation
             continue
-        if mode == "nearest":
-            y[index] = x[tuple(next(iter(w)) for w in along if w)]
+        along = [{place: v for place, v in w.items() if v != 0} for w in along if w is not None]
+        if mode == "nearest" or all(list(w.values()) == [1] for w in along):  # -0 stays
+            y[index] = x[tuple(next(iter(w)) for w in along)]
             continue
         terms = []
         for places in itertools.product(*(w.items() for w in along if w is not None)):

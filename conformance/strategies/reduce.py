@@ -145,18 +145,18 @@ CASES.of((sum, "s8"))(signless_sum_cases())
 
 @st.composite
 def arg_cases(draw: st.DrawFn, op: Op[..., Any], fmt: str) -> Case:
-    """Half of the rows have many equal elements; floats hold infinities.
+    """Some of the rows have many equal elements; floats hold infinities.
 
     NaN only where the axis is not the last: LiteRT's vectorised loop over the last one takes NaN in on
     processors other than ARMv8.
     """
-    shape = draw(shapes(min_dims=1))
+    shape = draw(shapes(min_dims=draw(st.sampled_from((2, 2, 2, 1)))))
     axis = draw(st.integers(-len(shape), len(shape) - 1))
     options = {"kinds": FINITE + SPECIAL} if fmt == "f32" else {}
     x = draw(arrays(fmt, shape, **options))
     if axis in (-1, len(shape) - 1):
         x = np.where(np.isnan(x), x.dtype.type(2), x)
-    if draw(st.booleans()):
+    if draw(st.integers(0, 2)) == 2:
         x = np.random.default_rng(draw(seeds())).choice(x.ravel()[:5], x.shape)
     dtype = draw(st.sampled_from((np.int32, np.int64)))
     axis_shape = draw(st.sampled_from(((), (1,))))
