@@ -195,7 +195,8 @@ def concat_from_sequence(sequence: list[Array], *, axis: int, new_axis: bool = F
     >>> concat_from_sequence([np.array([1]), np.array([2])], axis=0, new_axis=True).tolist()
     [[1], [2]]
     """
-    require("C1", len(a_sequence(sequence)) > 0, "the sequence is empty")
+    sequence = [a_tensor(x) for x in a_sequence(sequence)]
+    require("C1", len(sequence) > 0, "the sequence is empty")
     rank = sequence[0].ndim + new_axis
     at = resolve_axis("C2", axis, rank)
     shapes = {tuple(n for a, n in enumerate(x.shape) if new_axis or a != at) for x in sequence}

@@ -30,6 +30,7 @@ def quick_way(plan: Plan, contexts: list[Context]) -> Quick | None:
         or graph.states
         or graph.outputs != plan.outputs
         or len(in_arena) > 1
+        or any(n not in plan.types for n in graph.inputs)  # they are no tensors
     ):
         return None
     wanted = [_wanted(plan, n) for n in graph.inputs]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from litegold.formats import load
-from litegold.ir import ConstraintError, Graph, InputError, RunError
+from litegold.ir import ConstraintError, Graph, InputError, LitegoldError, RunError
 from litegold.refimpl import regex, sequence, text
 from litegold.refimpl.shape import leading
 from litegold.runtime import Session
@@ -137,3 +137,32 @@ def test_texts_become_numbers_and_numbers_texts():
     found = load(model.SerializeToString())
     for values in (interpret(found, {"x": x}), Session(found).run({"x": x})):
         assert values["y"].tobytes() == x.tobytes() and values["same"].all()
+
+
+@pytest.mark.parametrize("code", ["Shape", "Add", "Compress", "Gather", "Cast", "TopK", "Identity"])
+def test_a_sequence_is_no_tensor(code):
+    """A file hands a sequence to what takes a tensor; what passes anything on passes it on."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    attributes = {"to": TensorProto.FLOAT} if code == "Cast" else {}
+    nodes = [
+        helper.make_node("SequenceConstruct", ["x", "x"], ["list"]),
+        helper.make_node(code, ["list", "x"] if code in ("Add", "Compress", "Gather", "TopK") else ["list"],
+                         ["y"], **attributes),
+    ]  # fmt: skip
+    texts = helper.make_tensor_value_info("unused", TensorProto.STRING, [1])
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [3]) for n in ("x", "y")]
+    ends[1].type.Clear()
+    graph = helper.make_graph(nodes, "g", [ends[0], texts], ends[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    found, feeds = (
+        load(model.SerializeToString()),
+        {"x": np.zeros(3, np.float32), "unused": ABC[:1]},
+    )
+    for run in (lambda: interpret(found, feeds), lambda: Session(found).run(feeds)):
+        if code == "Identity":
+            assert len(run()["y"]) == 2
+        else:
+            with pytest.raises(LitegoldError):
+                run()

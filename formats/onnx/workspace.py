@@ -42,9 +42,18 @@ class WaitError(ValueNeededError):
 
 
 class Types(dict[str, TensorType]):
-    """Types by name of our tensors; one that is not known yet makes a rule wait."""
+    """Types by name of our tensors; one that is not known yet makes a rule wait.
+
+    `others` are values that are there and no tensors: sequences, empty optionals.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: set[str] = set()
 
     def __missing__(self, name: str) -> TensorType:
+        if name in self.others:
+            raise FormatError(f"a tensor is needed, and {name!r} is none")
         raise WaitError(f"what {name!r} is, only a run tells")
 
 
@@ -68,8 +77,8 @@ class Workspace:
     names: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     nodes: list[Node] = field(default_factory=list)
-    types: dict[str, TensorType] = field(default_factory=Types)
-    other: dict[str, TensorType] = field(default_factory=Types)
+    types: Types = field(default_factory=Types)
+    other: Types = field(default_factory=Types)
     constants: dict[str, Array] = field(default_factory=dict)
     fleeting: set[str] = field(default_factory=set)
     inner: bool = False
@@ -92,6 +101,9 @@ class Workspace:
         """Enter a value of which only the type counts; one that is no tensor has none."""
         if isinstance(value, np.ndarray):
             self.types[name] = self.other[name] = TensorType(value.shape, value.dtype)
+        else:
+            self.types.others.add(name)
+            self.other.others.add(name)
 
     def results(
         self,
