@@ -242,13 +242,12 @@ def test_narrow_types_survive_a_file(key):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_a_real_network(engine, seed):
+def test_a_real_network(engine):
     """Of 56 quantized convolutions: every bit of the output is onnxruntime's."""
     path = SHARED / "models" / "onnx" / "onnx_models" / "shufflenet-v2-12-int8.onnx"
     if not path.exists():
         pytest.skip("no shared models (LITEGOLD_DATA)")
-    feeds = {"input": np.random.default_rng(seed).standard_normal((1, 3, 224, 224)).astype("f")}
+    feeds = {"input": np.random.default_rng(0).standard_normal((1, 3, 224, 224)).astype("f")}
     want = engine.run(path.read_bytes(), feeds)["output"]
     got = Session(load(path)).run(feeds)["output"]
     verdict = judge(got, want)
