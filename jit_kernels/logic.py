@@ -174,7 +174,7 @@ def lower_select(site: Site) -> list[Step]:
     return [*steps, Step(choose[width(z)], (*places, z, z.type.size))]
 
 
-@kernel_family("f32", "s8", "u8", "s32", "s64")
+@kernel_family("f32", "f64", "s8", "u8", "s32", "s64")
 def find_nonzero(
     x: T, y: S64, count: S64, sizes: S64, rank: I64, n: I64, tid: I64, threads: I64
 ) -> I64:
@@ -193,7 +193,7 @@ def find_nonzero(
     return OK
 
 
-@lowers(*((nonzero, form) for form in ("f32", "s8", "u8", "s32", "s64", "bool")))
+@lowers(*((nonzero, form) for form in ("f32", "f64", "s8", "u8", "s32", "s64", "bool")))
 def lower_nonzero(site: Site) -> list[Step]:
     """Lower to one loop."""
     x, (y, count) = operand(site.inputs[0]), site.outputs

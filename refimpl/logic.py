@@ -203,7 +203,7 @@ def _infer_nonzero(x: TensorType) -> tuple[TensorType, TensorType]:
     return x.like((x.size, len(x.shape)), np.int64), x.like((), np.int64)
 
 
-@op(infer=_infer_nonzero, dtypes=("f32", "s8", "u8", "s32", "s64", "bool"))
+@op(infer=_infer_nonzero, dtypes=("f32", "f64", "s8", "u8", "s32", "s64", "bool"))
 def nonzero(x: Array) -> tuple[Array, Array]:
     """Return the indices of the elements that are not zero, in row-major order, and how many they are.
 

@@ -8,7 +8,7 @@ from ..ir import FORMATS, Array, TensorType, op, require
 from .axes import one_whole_number, whole_numbers
 
 KEYS = ("f32", "s8", "u8", "s16", "s32", "s64")
-ORDERED = (*KEYS, "u16", "u32", "u64")
+ORDERED = (*KEYS, "u16", "u32", "u64", "f64")
 
 
 def _infer_topk(

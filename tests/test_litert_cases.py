@@ -76,7 +76,7 @@ NOT_IN_LITERT = {
     "split": ("bool u16 u32 u64", "is_supported_type"),
     "split_v": ("bool u16 u32 u64", "is_supported_type"),
     "zeros_like": ("bool s8 u8 s16 u16 u32 u64", "only currently supports"),
-    "topk": ("u16 u32 u64", "not supported by TopK|largest elements only"),
+    "topk": ("u16 u32 u64 f64", "not supported by TopK|largest elements only"),
     "unpack": ("s64 u16 u32 u64", "not supported by unpack"),
 }
 

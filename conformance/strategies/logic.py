@@ -102,5 +102,5 @@ for _fmt in ANY:
     CASES.of((select, _fmt))(select_cases(_fmt))
 for _fmt in ("f32", "s8", "u8", "s32", "u32", "s64", "bool"):
     CASES.of((where, _fmt))(where_cases(_fmt))
-for _fmt in ("f32", "s8", "u8", "s32", "s64", "bool"):
+for _fmt in ("f32", "f64", "s8", "u8", "s32", "s64", "bool"):
     CASES.of((nonzero, _fmt))(where_cases(_fmt).map(_padded))
