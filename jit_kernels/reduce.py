@@ -41,7 +41,7 @@ from .kernel import (
 from .lowering import CPU, Argument, Lowering, Site, Step, lowers
 from .reduce_tiles import adds_bytes, adds_floats, lower_byte_sum, lower_float_sum
 
-WHOLE = ("s8", "u8", "s16", "s32", "s64")
+WHOLE = ("s8", "u8", "s16", "s32", "u32", "s64", "u64")
 
 
 @kernel
@@ -314,6 +314,7 @@ def lower_extreme(site: Site) -> list[Step]:
     dtype, largest = site.outputs[0].type.dtype, site.node.op is reduce_max
     info: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
     empty = (float if dtype.kind == "f" else int)(info.min if largest else info.max)
+    empty = -1 if empty == 2**64 - 1 else empty  # the same bits in the argument block
     return [Step(EXTREMES[site.outputs[0].type.format], (*operands(site)[0], int(largest), empty))]
 
 

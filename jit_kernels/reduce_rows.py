@@ -133,40 +133,72 @@ def rows_tile(name: str, each: Each, join: Join, none: float, ordered: bool) -> 
     return tile(name)(rows)
 
 
+def _origin(v: Vectors, most: Value) -> tuple[Value, Value]:
+    """Return the largest elements as float64, and where powers are taken from: there, unless that is infinite."""
+    count = most.type.count
+    top = v.b.fpext(most, v.vector("f64", count))
+    off = v.b.fsub(top, top)  # NaN where it is infinite
+    zero = v.full("f64", 0.0, count)
+    return top, v.b.select(v.b.fcmp_ordered("ord", off, off), top, zero)
+
+
+def _power(v: Vectors, x: Value, origin: Value) -> Value:
+    """Return e**(x - origin) in float64; the kernel's exponential does not reach 0."""
+    e = v.b.fsub(v.b.fpext(x, origin.type), origin)
+    nothing = v.b.fcmp_ordered("==", e, v.full("f64", -math.inf, e.type.count))
+    return v.b.select(nothing, v.full("f64", 0.0, e.type.count), exp_wide(v, e))
+
+
+def _logarithm(v: Vectors, sum: Value, top: Value, origin: Value) -> Value:
+    """Return the results as float32."""
+    count = sum.type.count
+    found = v.b.fadd(origin, log_wide(v, sum))
+    endless = v.b.fcmp_ordered("==", top, v.full("f64", math.inf, count))
+    return v.b.fptrunc(v.b.select(endless, top, found), v.vector("f32", count))
+
+
 @tile("f32_log_sum_exp_rows")
 def power_rows(v: Vectors, x: I64, y: I64, rows: I64, count: I64) -> None:
     """Add powers in float64, from the largest element if that is finite."""
 
     def row(r: Value) -> list[Value]:
         line = v.pointer(x, v.mul(v.mul(r, count), 4))
-        most = _joined(v, line, count, same, larger, -math.inf)
-        vectors, wide = v.b.sdiv(count, v.const(v.lanes)), v.vector("f64")
-        top = v.b.fpext(v.splat(most), wide)
-        off = v.b.fsub(top, top)  # NaN where it is infinite
-        origin = v.b.select(v.b.fcmp_ordered("ord", off, off), top, v.full("f64", 0.0))
-        far = v.full("f64", -math.inf)
-
-        def power(some: Value) -> Value:
-            e = v.b.fsub(v.b.fpext(some, wide), origin)
-            return v.b.select(v.b.fcmp_ordered("==", e, far), v.full("f64", 0.0), exp_wide(v, e))
+        most = v.splat(_joined(v, line, count, same, larger, -math.inf))
+        vectors, (top, origin) = v.b.sdiv(count, v.const(v.lanes)), _origin(v, most)
 
         def add(i: Value, acc: Value) -> list[Value]:
-            return [v.b.fadd(acc, power(v.load("f32", line, v.mul(i, 4 * v.lanes))))]
+            return [v.b.fadd(acc, _power(v, v.load("f32", line, v.mul(i, 4 * v.lanes)), origin))]
 
         (acc,) = v.carry(vectors, [v.full("f64", 0.0)], add)
         done = v.mul(vectors, v.lanes)
         some = v.mask(v.b.sub(count, done))
-        last = power(v.load_some("f32", some, line, v.mul(done, 4)))
+        last = _power(v, v.load_some("f32", some, line, v.mul(done, 4)), origin)
         acc = v.b.fadd(acc, v.b.select(some, last, v.full("f64", 0.0)))
-        s = v.splat(v.fold(acc, v.b.fadd), v.lanes)
-        found = v.b.fadd(origin, log_wide(v, s))
-        endless = v.b.fcmp_ordered("==", top, v.full("f64", math.inf))
-        found = v.b.select(endless, top, found)
+        found = _logarithm(v, v.splat(v.fold(acc, v.b.fadd), v.lanes), top, origin)
         first = v.b.extract_element(found, v.ir.Constant(v.ir.IntType(32), 0))
-        v.store(v.b.fptrunc(first, v.element("f32")), y, v.mul(r, 4))
+        v.store(first, y, v.mul(r, 4))
         return []
 
     v.carry(rows, [], row)
+
+
+@tile("f32_log_sum_exp_columns")
+def power_columns(v: Vectors, x: I64, y: I64, pitch: I64, count: I64, columns: I64) -> None:
+    """The same of columns: their largest elements, then the powers."""
+
+    def do(c: Value, width: int) -> None:
+        at = v.mul(c, 4)
+
+        def row(r: Value) -> Value:
+            return v.load("f32", x, v.add(at, v.mul(r, pitch)), width)
+
+        empty, none = v.full("f32", -math.inf, width), v.full("f64", 0.0, width)
+        (most,) = v.carry(count, [empty], lambda r, acc: [larger(v, acc, row(r))])
+        top, origin = _origin(v, most)
+        (sum,) = v.carry(count, [none], lambda r, acc: [v.b.fadd(acc, _power(v, row(r), origin))])
+        v.store(_logarithm(v, sum, top, origin), y, at)
+
+    runs(v, columns, (LANES, 4) if LANES > 4 else (4,), do)
 
 
 max_columns = columns_tile("f32_max_columns", same, larger)
@@ -285,6 +317,20 @@ def f32_powers_of_rows(
     return OK
 
 
+@kernel
+def f32_powers_of_columns(
+    x: I64, y: I64, outer: I64, count: I64, columns: I64, tid: I64, threads: I64
+) -> I64:
+    """Logarithms of sums of powers of the rows of images."""
+    blocks, start, stop = block(columns, outer, tid, threads)
+    for item in range(start, stop):
+        image = item // blocks
+        first, some = columns_of(columns, item - image * blocks)
+        source = x + 4 * (image * count * columns + first)
+        power_columns(source, y + 4 * (image * columns + first), 4 * columns, count, some)
+    return OK
+
+
 ROWS: dict[object, Kernel] = {
     reduce_max: f32_max_of_rows,
     reduce_min: f32_min_of_rows,
@@ -297,13 +343,8 @@ OF_COLUMNS: dict[object, Kernel] = {
     reduce_min: f32_min_of_columns,
     reduce_sum_abs: f32_abs_of_columns,
     reduce_sum_square: f32_square_of_columns,
+    reduce_log_sum_exp: f32_powers_of_columns,
 }
-
-
-def takes_rows(site: Site) -> bool:
-    """Whether the axes that are reduced are neighbours, and the last ones."""
-    found = extents(site)
-    return found is not None and found[2] == 1
 
 
 def lower_rows(site: Site) -> list[Step]:
@@ -318,4 +359,6 @@ for _op in (reduce_max, reduce_min):
     CPU.of((_op, "f32"))((Lowering(lower_rows, adds_floats), Lowering(lower_extreme)))
 for _op in (reduce_sum_abs, reduce_sum_square):
     CPU.of((_op, "f32"))((Lowering(lower_rows, adds_floats), Lowering(lower_magnitudes)))
-CPU.of((reduce_log_sum_exp, "f32"))((Lowering(lower_rows, takes_rows), Lowering(lower_log_sum_exp)))
+CPU.of((reduce_log_sum_exp, "f32"))(
+    (Lowering(lower_rows, adds_floats), Lowering(lower_log_sum_exp))
+)

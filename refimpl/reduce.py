@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..ir import FORMATS, Array, TensorType, op, reduction, require
 
 S32 = NDArray[np.int32]
+ORDERED = ("f32", "s8", "u8", "s16", "s32", "u32", "s64", "u64")
 
 
 def reduced_axes(rank: int, axes: Array) -> tuple[int, ...]:
@@ -149,7 +150,7 @@ def _extreme(x: Array, axes: Array, sign: int) -> Array:
     return rows[np.arange(len(rows)), first]
 
 
-@op(infer=_infer_reduce, dtypes=("f32", "s8", "u8", "s16", "s32", "s64"), static=("axes",))
+@op(infer=_infer_reduce, dtypes=ORDERED, static=("axes",))
 def reduce_max(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     """Return the largest element over axes; a NaN wins, the first zero does, whatever its sign.
 
@@ -165,7 +166,7 @@ def reduce_max(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     return _shaped(_extreme(x, axes, 1), x, axes, keep_dims)
 
 
-@op(infer=_infer_reduce, dtypes=("f32", "s8", "u8", "s16", "s32", "s64"), static=("axes",))
+@op(infer=_infer_reduce, dtypes=ORDERED, static=("axes",))
 def reduce_min(x: Array, axes: S32, *, keep_dims: bool = False) -> Array:
     """Return the smallest element over axes; a NaN wins, the first zero does, whatever its sign.
 

@@ -120,7 +120,9 @@ def _enter_extreme(op: Any, better: Callable[[Any, Any], bool], end: int) -> Non
         return Cells(shape, [_extreme(g, better) if g else ends[end] for g in groups])
 
     EXACT.of(op)(plain)
-    EXACT_INT8.of(*((op, form) for form in ("f32", "f16", "s8", "u8", "s16", "s32", "s64")))(typed)
+    EXACT_INT8.of(
+        *((op, form) for form in ("f32", "f16", "s8", "u8", "s16", "s32", "u32", "s64", "u64"))
+    )(typed)
 
 
 _enter_extreme(reduce_max, lambda v, best: v > best, 0)

@@ -135,6 +135,9 @@ CASES.of((reduce_min, "f32"))(plain_cases(reduce_min, "f32", _without(np.inf)))
 for fmt in ("s32", "s64"):
     for op in (mean, sum, reduce_prod, reduce_max, reduce_min):
         CASES.of((op, fmt))(plain_cases(op, fmt, _whole(fmt)))
+for fmt in ("u32", "u64"):
+    for op in (reduce_max, reduce_min):
+        CASES.of((op, fmt))(plain_cases(op, fmt, _whole(fmt)))
 for fmt in ("s8", "u8", "s16"):
     for op in (reduce_max, reduce_min):
         CASES.of((op, fmt))(plain_cases(op, fmt, _whole(fmt)))
