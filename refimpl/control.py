@@ -112,7 +112,7 @@ def loop(
     rounds = stacked_bytes = 0
     while going and rounds < most:
         _check_rounds(rounds, legal)
-        found = run(body, [np.int64(rounds).reshape(()), np.asarray(going), *state, *outside])
+        found = run(body, [np.asarray(rounds, np.int64), np.asarray(going), *state, *outside])
         going, state = truth(found[0]), list(found[1 : 1 + carried])
         for stack, y in zip(stacks, found[1 + carried :], strict=True):
             stack.append(y)
@@ -120,7 +120,7 @@ def loop(
         require("C3", stacked_bytes <= MAX_STACKED, f"the rounds leave {stacked_bytes} bytes")
         rounds += 1
     if not rounds and stacks:
-        given = [np.int64(0).reshape(()), np.asarray(True), *state, *outside]
+        given = [np.asarray(0, np.int64), np.asarray(True), *state, *outside]
         stacked = _empty_stacks(body, given, carried)
     else:
         stacked = [_stacked(s) for s in stacks]

@@ -99,7 +99,7 @@ class Workspace:
 
     def enter_value(self, name: str, value: Any) -> None:
         """Enter a value of which only the type counts; one that is no tensor has none."""
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray | np.generic):
             self.types[name] = self.other[name] = TensorType(value.shape, value.dtype)
         else:
             self.types.others.add(name)
