@@ -12,26 +12,60 @@ from ..refimpl.norm import LEAST_NORM, l2_normalization, local_response_normaliz
 from .conv_plain import scale_twice
 from .kernel import F32, F64, I64, OK, S8, U8, inlined, kernel, share
 from .lowering import Site, Step, lowers
+from .simd import Value, Vectors, tile
 
 INT32_MAX = 2**31 - 1
 
 
+@tile("l2_rows")
+def l2_rows(
+    v: Vectors, x: I64, y: I64, rows: I64, depth: I64, least: F64, low: F64, high: F64
+) -> None:
+    """Squares are added in float64, and their root divided by there; the end of a row by a mask."""
+    wide, vectors = v.vector("f64"), v.b.sdiv(depth, v.const(v.lanes))
+    done = v.mul(vectors, 4 * v.lanes)
+    some = v.mask(v.b.sub(depth, v.mul(vectors, v.lanes)))
+    ends = [v.splat(v.narrow(end, "f32")) for end in (low, high)]
+
+    def row(r: Value) -> list[Value]:
+        source, target = (v.pointer(p, v.mul(v.mul(r, depth), 4)) for p in (x, y))
+
+        def square(acc: Value, a: Value) -> Value:
+            real = v.b.fpext(a, wide)
+            return v.fma(real, real, acc)
+
+        def add(i: Value, acc: Value) -> list[Value]:
+            return [square(acc, v.load("f32", source, v.mul(i, 4 * v.lanes)))]
+
+        (acc,) = v.carry(vectors, [v.full("f64", 0.0)], add)
+        total = v.fold(square(acc, v.load_some("f32", some, source, done)), v.b.fadd)
+        length = v.call("llvm.sqrt.f64", total.type, total)
+        length = v.b.select(v.b.fcmp_ordered("<", length, least), least, length)
+        by = v.splat(v.b.fdiv(v.ir.Constant(length.type, 1.0), length))
+
+        def scaled(a: Value) -> Value:
+            return v.clamp(v.b.fptrunc(v.b.fmul(v.b.fpext(a, wide), by), a.type), *ends)
+
+        def divide(i: Value) -> list[Value]:
+            at = v.mul(i, 4 * v.lanes)
+            v.store(scaled(v.load("f32", source, at)), target, at)
+            return []
+
+        v.carry(vectors, [], divide)
+        v.store_some(scaled(v.load_some("f32", some, source, done)), some, target, done)
+        return []
+
+    v.carry(rows, [], row)
+
+
 @kernel
 def f32_l2(
-    x: F32, y: F32, rows: I64, depth: I64, least: F64, low: F64, high: F64, tid: I64, threads: I64
+    x: I64, y: I64, rows: I64, depth: I64, least: F64, low: F64, high: F64, tid: I64, threads: I64
 ) -> I64:
-    """Add the squares in float64, divide, clamp."""
+    """Threads share the rows."""
     start, stop = share(rows, tid, threads)
-    for row in range(start, stop):
-        total = 0.0
-        for k in range(row * depth, (row + 1) * depth):
-            total += np.float64(x[k]) * np.float64(x[k])
-        length = math.sqrt(total)
-        length = least if length < least else length
-        for k in range(row * depth, (row + 1) * depth):
-            v = x[k] / length
-            v = low if v < low else v
-            y[k] = np.float32(high if v > high else v)
+    at = 4 * start * depth
+    l2_rows(x + at, y + at, stop - start, depth, least, low, high)
     return OK
 
 
