@@ -79,6 +79,11 @@ def multipliers(site: Site) -> Array:
     return real_multipliers(*quants(site), w.type.shape[0], how)
 
 
+def pack_rows(w: Array, zero: int) -> Array:
+    """Return weights (N, K) less their zero point, packed: once for all layers that share them."""
+    return pack_quads((w.astype(np.int16) - np.int16(zero)).astype(np.int8).T[None])
+
+
 def lower_dot4_fully_connected(site: Site) -> list[Step]:
     """The rows of `x` times the transposed weights."""
     x, w, y = site.inputs[0], site.inputs[1], site.outputs[0]
@@ -90,10 +95,10 @@ def lower_dot4_fully_connected(site: Site) -> list[Step]:
     copied = flip != 0 or k % 4 != 0
     block = min(m, max(TALL, ROOM // k // TALL * TALL))
     table = real_table(f.bias + f.moved, multipliers(site), unit_starts(n))
-    packed = pack_quads(f.w.T[None])
+    assert w.value is not None
     places = (
         x,
-        site.constant(packed),
+        site.packed(pack_rows, w.value, quants(site)[1].zero_point[0]),
         site.constant(table),
         y,
         site.constant(np.zeros(1, np.int64)),
