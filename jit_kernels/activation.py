@@ -20,8 +20,9 @@ from ..refimpl.activation import (
     relu_n1_to_1,
     tanh,
 )
+from ..refimpl.unary import exp
 from .broadcast import layout_operand, pairwise
-from .exponential import expm1_32, sigmoid_of, tanh_of
+from .exponential import exp_of, expm1_32, sigmoid_of, tanh_of
 from .kernel import F32, F64, I64, OK, S64, Kernel, kernel, share
 from .lookup import lower_by_table
 from .lowering import Site, Step, lowers
@@ -63,6 +64,12 @@ def f32_elu(x: F32, y: F32, count: I64, alpha: F64, tid: I64, threads: I64) -> I
     return OK
 
 
+@tile("exp_row")
+def exp_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
+    """The power of e."""
+    each(v, x, y, count, exp_of)
+
+
 @tile("logistic_row")
 def logistic_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
     """1 / (1 + exp(-x))."""
@@ -91,6 +98,14 @@ def each(
     with v.when(v.b.icmp_signed("<", done, count)):
         some, at = v.mask(v.b.sub(count, done)), v.mul(done, 4)
         v.store_some(of(v, v.load_some("f32", some, x, at)), some, y, at)
+
+
+@kernel
+def f32_exp(x: I64, y: I64, count: I64, tid: I64, threads: I64) -> I64:
+    """The power of e."""
+    start, stop = share(count, tid, threads)
+    exp_row(x + 4 * start, y + 4 * start, stop - start)
+    return OK
 
 
 @kernel
@@ -136,6 +151,7 @@ def f32_prelu(x: F32, y: F32, z: F32, layout: S64, tid: I64, threads: I64) -> I6
 
 CLAMPED: dict[Op[..., Any], str] = {relu: "relu", relu6: "relu6", relu_n1_to_1: "relu_n1_to_1"}
 PLAIN: dict[Op[..., Any], Kernel] = {
+    exp: f32_exp,
     logistic: f32_logistic,
     tanh: f32_tanh,
     hard_swish: f32_hard_swish,

@@ -127,14 +127,6 @@ def exp_row(v: Vectors, x: I64, y: I64, count: I64) -> None:
     each(v, x, y, count, exp_of)
 
 
-@kernel
-def f32_exp(x: I64, y: I64, count: I64, tid: I64, threads: I64) -> I64:
-    """e**x."""
-    start, stop = share(count, tid, threads)
-    exp_row(x + 4 * start, y + 4 * start, stop - start)
-    return OK
-
-
 FAMILIES: dict[Op[..., Any], dict[str, Kernel]] = {
     abs_op: magnitude,
     neg: negative,
@@ -145,7 +137,7 @@ FAMILIES: dict[Op[..., Any], dict[str, Kernel]] = {
     square: {"f32": f32_square},
     sqrt: square_root,
     rsqrt: {"f32": f32_rsqrt},
-    exp: {"f32": f32_exp, **power_of_e},
+    exp: power_of_e,
     log: logarithm,
 }
 KERNELS: dict[tuple[Op[..., Any], str], Kernel] = {
