@@ -81,7 +81,7 @@ def columns_tile(name: str, each: Each, join: Join) -> Tile:
     return tile(name)(columns)
 
 
-def _joined(v: Vectors, line: Value, count: Value, each: Each, join: Join, none: float) -> Value:
+def joined(v: Vectors, line: Value, count: Value, each: Each, join: Join, none: float) -> Value:
     """Return the elements of a contiguous row joined: four vectors at a time, one, and the end by a mask."""
     width = 4 * v.lanes
     wide, vectors = v.b.sdiv(count, v.const(width)), v.b.sdiv(count, v.const(v.lanes))
@@ -123,7 +123,7 @@ def rows_tile(name: str, each: Each, join: Join, none: float, ordered: bool) -> 
     def rows(v: Vectors, x: I64, y: I64, rows: I64, count: I64) -> None:
         def row(r: Value) -> list[Value]:
             line = v.pointer(x, v.mul(v.mul(r, count), 4))
-            found = _joined(v, line, count, each, join, none)
+            found = joined(v, line, count, each, join, none)
             v.store(_first_zero(v, line, count, found) if ordered else found, y, v.mul(r, 4))
             return []
 
@@ -163,7 +163,7 @@ def power_rows(v: Vectors, x: I64, y: I64, rows: I64, count: I64) -> None:
 
     def row(r: Value) -> list[Value]:
         line = v.pointer(x, v.mul(v.mul(r, count), 4))
-        most = v.splat(_joined(v, line, count, same, larger, -math.inf))
+        most = v.splat(joined(v, line, count, same, larger, -math.inf))
         vectors, (top, origin) = v.b.sdiv(count, v.const(v.lanes)), _origin(v, most)
 
         def add(i: Value, acc: Value) -> list[Value]:

@@ -11,9 +11,9 @@ import numpy as np
 from ..ir import Array
 from ..quant.fixedpoint import rounding_divide_by_pot, scale_rounding_twice
 from ..quant.softmax import SLOPE, START, SUM_BITS, SoftmaxScale, exp_of_negative, require_output
-from ..refimpl.softmax import log_softmax, softmax
+from ..refimpl.softmax import softmax
 from .exponential import exp_of
-from .kernel import F32, F64, I64, OK, S8, S16, S32, U8, Kernel, inlined, kernel, share
+from .kernel import F64, I64, OK, S8, S16, S32, U8, Kernel, inlined, kernel, share
 from .lowering import Site, Step, lowers
 from .simd import Value, Vectors, tile
 
@@ -111,21 +111,6 @@ def f32_softmax(x: I64, y: I64, rows: I64, depth: I64, beta: F64, tid: I64, thre
     start, stop = share(rows, tid, threads)
     at = 4 * start * depth
     softmax_rows(x + at, y + at, stop - start, depth, beta)
-    return OK
-
-
-@kernel
-def f32_log_softmax(x: F32, y: F32, rows: I64, depth: I64, tid: I64, threads: I64) -> I64:
-    """Differences to the largest, less the logarithm of the sum of their powers."""
-    start, stop = share(rows, tid, threads)
-    for row in range(start, stop):
-        at = row * depth
-        most, total = largest(x, at, depth), np.float32(0)
-        for k in range(at, at + depth):
-            total += np.float32(math.exp(x[k] - most))
-        log = np.float32(math.log(total))
-        for k in range(at, at + depth):
-            y[k] = x[k] - most - log
     return OK
 
 
@@ -228,14 +213,6 @@ def lower_f32_softmax(site: Site) -> list[Step]:
     depth = y.type.shape[-1]
     arguments = (site.inputs[0], y, y.type.size // depth, depth, float(site.attributes["beta"]))
     return [Step(f32_softmax, arguments)]
-
-
-@lowers((log_softmax, "f32"))
-def lower_f32_log_softmax(site: Site) -> list[Step]:
-    """A row is one piece of work."""
-    y = site.outputs[0]
-    depth = y.type.shape[-1]
-    return [Step(f32_log_softmax, (site.inputs[0], y, y.type.size // depth, depth))]
 
 
 @lowers((softmax, "s8"), (softmax, "u8"), (softmax, "s8-nnacl"))
