@@ -119,16 +119,16 @@ def resize_exact(
         lines.append(line)
     y = Cells.full(size.values, 0)
     for index in y.indices():
-        along = [lines[a][i] for a, i in enumerate(index)]
-        if any(w is None for w in along):
+        met = [w for a, i in enumerate(index) if (w := lines[a][i]) is not None]
+        if len(met) < len(index):
             y[index] = extrapolation
             continue
-        along = [{place: v for place, v in w.items() if v != 0} for w in along if w is not None]
+        along = [{place: v for place, v in w.items() if v != 0} for w in met]
         if mode == "nearest" or all(list(w.values()) == [1] for w in along):  # -0 stays
             y[index] = x[tuple(next(iter(w)) for w in along)]
             continue
         terms = []
-        for places in itertools.product(*(w.items() for w in along if w is not None)):
+        for places in itertools.product(*(w.items() for w in along)):
             weight: Any = Fraction(1)
             for _, w in places:
                 weight *= w
