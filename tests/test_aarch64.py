@@ -68,13 +68,19 @@ def every_tile():
 TILES = every_tile()
 
 
+# What is special or far out, seldom, and an element at a time, is left to functions of the C library.
+FAR_OUT = {"sin": {"sin"}, "cos": {"cos"}, "tan": {"sin", "cos", "sincos"}}
+FAR_OUT |= {"pow": {"pow"}, "fmod": {"fmod"}}
+
+
 @pytest.mark.parametrize("isa", [NEON, MATRIX], ids=["neon", "armv8.6"])
 @pytest.mark.parametrize("each", TILES, ids=lambda each: each.name)
 def test_every_tile_lowers_and_calls_no_library(each, isa):
     code = assembly([each], isa)
     assert f"tile_{each.name}:" in code
-    called = set(re.findall(r"\bbl\s+(\w+)", code))
-    assert called <= {"memcpy", "memset"} | {n for n in called if n.startswith("tile_")}
+    called = {n for n in re.findall(r"\bbl\s+(\w+)", code) if not n.startswith("tile_")}
+    far = FAR_OUT.get(each.name.split("_")[1], set()) if each.name.startswith("f32_") else set()
+    assert called <= {"memcpy", "memset"} | far
 
 
 def instructions(tiles, pattern, isa=ALL):
