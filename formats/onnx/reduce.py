@@ -35,6 +35,8 @@ def write_reduction(site: OnnxSite) -> str:
         return x
     if 0 in (shape[a] for a in axes):
         raise UnsupportedError("ONNX leaves open what a reduction of nothing is")
+    if site.node.op in (ours.reduce_max, ours.reduce_min):
+        site.require(lambda v: v == v, "ONNX leaves open where a NaN stands in the order")
     _require_no_overflow(site, axes)
     places, keep = site.whole(list(axes)), int(site.attribute("keep_dims"))
     if site.node.op is not ours.mean or site.type().format == "f32":
