@@ -51,7 +51,7 @@ class Context:
         self._owners = (plan.kernels, blocks, stages, self.times, self._job)
         self.walk = self._walk()
         self._bound = [n for n in plan.inputs if n in plan.patches]
-        self._copied = [(n, self.view(n)) for n in plan.inputs if n in plan.places]
+        self.copied = [(n, self.view(n)) for n in plan.inputs if n in plan.places]
         types = [(n, plan.types[n]) for n in plan.outputs if n not in plan.places]
         self._made = [(n, t.shape, t.dtype) for n, t in types]
         self._left = [(n, self.view(n)) for n in plan.outputs if n in plan.places]
@@ -69,7 +69,7 @@ class Context:
     def run(self, feeds: Mapping[str, Array], out: Mapping[str, Array]) -> dict[str, Array]:
         """Run the plan. Arrays in `out` are used where possible, others are new."""
         alive = []  # bound arrays must outlive the run
-        for name, view in self._copied:
+        for name, view in self.copied:
             view[...] = feeds[name]
         for name in self._bound:
             array = feeds[name]
