@@ -8,14 +8,17 @@ import pytest
 
 from litegold.conformance.case import Case
 from litegold.conformance.envelopes.matmul import UNIT
-from litegold.conformance.judge import bounds, expected, judge
+from litegold.conformance.judge import bounds, expected, judge, judge_case
+from litegold.conformance.laws.elements import ONE_BY_ONE
 from litegold.conformance.ordered import ORDERED, halves, numbers
 from litegold.conformance.orders import ORDERS, backwards, sequential
-from litegold.conformance.tables import ENVELOPE
+from litegold.conformance.tables import CASES, ENVELOPE
+from litegold.jit_kernels.lowering import CPU
 from litegold.refimpl.conv import conv2d
 from litegold.refimpl.half import narrow
 from litegold.refimpl.matmul import fully_connected, matmul
 from litegold.refimpl.reduce import reduce_sum_abs, sum
+from litegold.runtime import Session
 
 FAMILIES = list(ORDERED)
 TERMS = (2, 3, 9, 31, 64, 200)
@@ -120,3 +123,36 @@ def test_envelopes_say_how_they_are_derived(op):
     """A sentence that names roundings, units, a gamma, an error; or that nothing is rounded."""
     text = (ENVELOPE[op].__doc__ or "").lower()
     assert len(text.split()) >= 4, "no derivation"
+
+
+def bit_patterns(rng, count):
+    """Draw half of the numbers from all bit patterns, half from where functions are not flat."""
+    bits = rng.integers(0, 1 << 32, count // 2, np.uint32).view(np.float32)
+    return np.concatenate([bits, rng.uniform(-20, 20, count - count // 2).astype(np.float32)])
+
+
+def judge_elements(op, count, seed):
+    """Judge what the compiled plan makes of so many numbers."""
+    x = bit_patterns(np.random.default_rng(seed), count)
+    case = Case(op, (x,))
+    (got,) = Session(case.graph(), 1, fold=False).run(case.feeds()).values()
+    verdict = judge_case(case, [got])
+    assert verdict, verdict.reason
+
+
+ELEMENTS = sorted(
+    (op for op in ONE_BY_ONE if (op, "f32") in CPU and (op, "f32") in CASES),
+    key=lambda op: op.__name__,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", ELEMENTS, ids=lambda op: op.__name__)
+def test_functions_of_elements_stay_inside(op):
+    judge_elements(op, 20_000, 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("op", ELEMENTS, ids=lambda op: op.__name__)
+def test_functions_of_a_million_elements_stay_inside(op):
+    judge_elements(op, 1_000_000, None)
