@@ -215,7 +215,7 @@ no_upper_end: relu6-f32 conv2d-f32 add-f32
 exponential_less_one: elu-f32
 # exp(x) - 1 cancels near 0
 - np.expm1(np.minimum(wide, 0))
-+ (np.exp(np.minimum(wide, 0)) - 1)
++ (np.exp(np.minimum(x, 0)) - 1)
 
 the_other_gelu: gelu-f32
 # the two forms are mixed up
