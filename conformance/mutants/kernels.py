@@ -148,8 +148,8 @@ mutants(
     r"""
 batch_is_forgotten: gather-f32
 # indices of the first batch serve all
-- at = np.int64(index[block // outer * count + row - block * count])
-+ at = np.int64(index[row - block * count])
+- here, first, end = block // outer * count - block * count,
++ here, first, end = -block * count,
 
 length_of_the_neighbour: reverse_sequence-f32
 # a row is reversed by the length of the row before
