@@ -200,7 +200,9 @@ def _rounded_ends(middle: Array, error: Array, want: Array) -> Array:
         ends = [np.nextafter(m + sign * error, sign * np.inf) for sign in (-1, 1)]
         ends = [narrow(np.where(error > 0, end, m)).astype(np.float64) for end in ends]
         off = np.maximum(*(np.where(end == w, 0.0, np.abs(end - w)) for end in ends))
-    off = np.where(error > 0, np.maximum(off, 2.0**-26), off)
+    # a kernel that clamps before it rounds has a zero of the other sign
+    free = (error > 0) | ((m == 0) & (w == 0) & (np.signbit(m) != np.signbit(w)))
+    off = np.where(free, np.maximum(off, 2.0**-26), off)
     return np.where(np.isnan(w) & np.isnan(m), 0.0, np.where(np.isnan(off), np.inf, off))
 
 

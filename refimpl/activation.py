@@ -31,6 +31,8 @@ def require_activation(label: str, activation: str) -> None:
 def activate(y: Array, activation: str) -> Array:
     """Clamp `y` to the range of the fused `activation`. NaN stays, -0 stays; the type is kept.
 
+    `y` has been rounded to its type: then the operator with the activation gives the bits of both one after the other.
+
     >>> activate(np.array([-2.0, 3.0, 9.0]), "relu6").tolist()
     [0.0, 3.0, 6.0]
     """

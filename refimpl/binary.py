@@ -78,10 +78,7 @@ def mul(x: Array, y: Array, *, activation: str = "none") -> Array:
     [10, 14]
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        # of halves, a product that will be 0 has a sign before it is rounded
-        wide = np.float32 if x.dtype == np.float16 else x.dtype
-        product = np.asarray(np.multiply(x, y, dtype=wide))
-        return activate(product, activation).astype(x.dtype)
+        return activate(np.asarray(np.multiply(x, y)), activation)
 
 
 @op(infer=broadcast_type, dtypes=REALS)
@@ -98,8 +95,7 @@ def div(x: Array, y: Array, *, activation: str = "none") -> Array:
     """
     if x.dtype.kind == "f":
         with np.errstate(all="ignore"):
-            single = np.float32 if x.dtype == np.float16 else x.dtype  # its sign, as in `mul`
-            return activate(np.asarray(np.divide(x, y, dtype=single)), activation).astype(x.dtype)
+            return activate(np.asarray(np.divide(x, y)), activation)
     _require_nonzero(y, "div")
     with np.errstate(over="ignore"):
         down = np.floor_divide(x, y)

@@ -189,8 +189,8 @@ def conv2d(
 
 @np.errstate(over="ignore", invalid="ignore")
 def _finish(y: F64, b: F32 | None, activation: str, dtype: np.dtype[Any]) -> F32:
-    """Add the bias, clamp, and round, once."""
-    return activate(y if b is None else y + b, activation).astype(dtype)
+    """Add the bias, round, once, and clamp."""
+    return activate((y if b is None else y + b).astype(dtype), activation)
 
 
 def _infer_depthwise_conv2d(

@@ -67,7 +67,7 @@ def fully_connected(
     """
     y = fully_connected_sums(x.astype(np.float64), w.astype(np.float64), keep_dims)
     with np.errstate(over="ignore", invalid="ignore"):
-        return activate(y if b is None else y + b, activation).astype(x.dtype)
+        return activate(np.asarray(y if b is None else y + b).astype(x.dtype), activation)
 
 
 def _infer_matmul(

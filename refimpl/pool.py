@@ -80,7 +80,7 @@ def avg_pool2d(
     """
     y, count = window_sums(x.astype(np.float64), kernel, stride, pad)
     with np.errstate(over="ignore"):
-        return activate(y / count, activation).astype(x.dtype)
+        return activate((y / count).astype(x.dtype), activation)
 
 
 @op(infer=_infer_pool)
