@@ -45,8 +45,8 @@ def sequence_construct(*xs: Array) -> list[Array]:
 
     Inputs: `xs`, tensors.
 
-    >>> sequence_construct(np.int64(1), np.int64(2))
-    [1, 2]
+    >>> [x.tolist() for x in sequence_construct(np.ones(1), np.zeros(2))]
+    [[1.0], [0.0, 0.0]]
     """
     return list(xs)
 

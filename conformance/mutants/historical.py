@@ -136,8 +136,8 @@ average_adds_in_half: avg_pool2d-f16 avg_pool2d-f32
 average_of_nan_is_an_infinity: avg_pool2d-f32 avg_pool2d-f16
 # a NaN becomes -Inf
 # tensorflow #118388
-- return activate(y / count, activation).astype(x.dtype)
-+ return np.fmax(-np.inf, activate(y / count, activation)).astype(x.dtype)
+- return activate((y / count).astype(x.dtype), activation)
++ return np.fmax(-np.inf, activate((y / count).astype(x.dtype), activation)).astype(x.dtype)
 """,
 )
 mutants(

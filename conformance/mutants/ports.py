@@ -19,13 +19,13 @@ columns_take_the_pad_of_rows: conv2d-f32 depthwise_conv2d-f32 max_pool2d-f32
 
 bias_is_dropped: conv2d-f32
 # no bias
-- activate(y if b is None else y + b, activation)
-+ activate(y, activation)
+- activate((y if b is None else y + b).astype(dtype), activation)
++ activate(y.astype(dtype), activation)
 
 bias_comes_after_the_clamp: conv2d-f32
 # the bias is added after the activation
-- activate(y if b is None else y + b, activation)
-+ (activate(y, activation) + (0 if b is None else b))
+- activate((y if b is None else y + b).astype(dtype), activation)
++ (activate(y, activation) + (0 if b is None else b)).astype(dtype)
 
 filters_of_a_channel_apart: depthwise_conv2d-f32
 # filter m of channel c is taken as filter c of m
@@ -58,8 +58,8 @@ square_is_not_transposed: matmul-f32
 
 bias_by_row: fully_connected-f32
 # every output takes the first bias
-- activate(y if b is None else y + b, activation)
-+ activate(y if b is None else y + b[:1], activation)
+- activate(np.asarray(y if b is None else y + b).astype(x.dtype), activation)
++ activate(np.asarray(y if b is None else y + b[:1]).astype(x.dtype), activation)
 
 sums_in_float32: fully_connected-f32
 # an oracle that adds in float32
