@@ -44,6 +44,7 @@ from litegold.refimpl.resize import resize_nearest_neighbor
 from litegold.refimpl.sample import grid_sample
 from litegold.refimpl.softmax import softmax
 from litegold.refimpl.sort import unique, unique_rows
+from litegold.refimpl.trigonometry import acos, asin
 
 SHARED = Path(os.environ.get("LITEGOLD_DATA", Path(__file__).parents[2] / "shared"))
 MODELS = SHARED / "models/tflite"
@@ -56,7 +57,10 @@ FLOAT_MODELS = [
 NOT_THERE = {
     *((op, "f32") for op in (resize, grid_sample, roi_align, roi_pool)),
     *((bit_cast, form) for form in ("f32", "s32", "s64", "bool")),
-    (quantize_linear, "f32"),  # in other precisions; see test_onnx_quantized.py
+    *((quantize_linear, form) for form in ("f32", "s32")),  # see test_onnx_quantized.py
+    *(
+        (op, "f32") for op in (acos, asin)
+    ),  # beyond the envelope on some processors; docs/engines.md
     (unique, "s32"),
     (unique_rows, "s32"),
     *((resize_nearest_neighbor, form) for form in ("bool", "s64")),
