@@ -109,9 +109,8 @@ class Plan:
     arena_bytes: int = 0
     arena_bound: int = 0
     pool: dict[str, Array] = field(default_factory=dict)  # constants that kernels read, aligned
-    packs: list[Packed] = field(
-        default_factory=list
-    )  # those of them that the session's plans share
+    packs: list[Packed] = field(default_factory=list)  # what of it the session's plans share
+    keep_inputs: bool = False
 
     @property
     def algorithms(self) -> dict[str, str]:
@@ -210,16 +209,18 @@ def make_plan(
     fold: bool = True,
     volatile: frozenset[str] = frozenset(),
     store: Store | None = None,
+    keep_inputs: bool = False,
 ) -> Plan:
     """Compile `graph` for inputs of the types in `fed`, which may carry values.
 
     Nodes whose inputs are all known are folded by the reference; where that depends on a `volatile` constant
     or a fed value, which the next run may change, only small ones are. The first node that needs a value which is
     not known ends the plan, as does one that runs in Python; `rest` holds what comes after. With `reuse` off every
-    tensor keeps its place. Packed constants are in `store`, where other plans find them.
+    tensor keeps its place; with `keep_inputs` inputs do, so that the plan can be run again on them. Packed constants
+    are in `store`, where other plans find them.
     """
     store = Store() if store is None else store
-    plan = Plan(graph, threads, reuse, {})
+    plan = Plan(graph, threads, reuse, {}, keep_inputs=keep_inputs)
     for name, value in graph.constants.items():
         quant = graph.tensors[name].quant if name in graph.tensors else None
         plan.types[name] = TensorType.of(value, quant)
@@ -334,6 +335,7 @@ def _place(plan: Plan, sites: Sequence[tuple[_Site, Sequence[Step]]]) -> None:
     for name in plan.inputs:
         if name in alive:
             alive[name].first = -1
+            alive[name].last = last if plan.keep_inputs else alive[name].last
     for name in plan.outputs:
         alive.setdefault(name, Place(name, plan.types[name].nbytes, last, last)).last = last
     fixed = set(plan.known) | {n for site, _ in sites for n in site.constants}

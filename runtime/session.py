@@ -248,14 +248,22 @@ class Session:
         arrays = self._arrays(feeds)
         return {**arrays, **self._carry(arrays, {}, every=True)}
 
+    def lasting_plan(self, feeds: Mapping[str, Any]) -> Plan:
+        """Return a plan for these inputs that can be run again and again on them; it is not kept."""
+        arrays = {**self._arrays(feeds), **self._states}
+        return self.plan_for(self._types(arrays), keep_inputs=True)
+
     def plan(self, feeds: Mapping[str, Any]) -> Plan:
         """Return the plan for these inputs (for inspection)."""
         arrays = {**self._arrays(feeds), **self._states}
         return self._part(arrays).plan
 
-    def plan_for(self, types: Mapping[str, TensorType]) -> Plan:
-        """Return a plan for inputs and states of these types, which is not kept and compiles nothing."""
-        settings = (self.threads, self.reuse, self.fold, self.volatile, self._store)
+    def plan_for(self, types: Mapping[str, TensorType], *, keep_inputs: bool = False) -> Plan:
+        """Return a plan for inputs and states of these types, which is not kept and compiles nothing.
+
+        With `keep_inputs` no other tensor takes the place of an input.
+        """
+        settings = (self.threads, self.reuse, self.fold, self.volatile, self._store, keep_inputs)
         return make_plan(self.planned, types, *settings)
 
     def algorithms(self, feeds: Mapping[str, Any]) -> dict[str, str]:

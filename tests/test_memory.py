@@ -16,6 +16,7 @@ from litegold.refimpl.conv import conv2d
 from litegold.refimpl.shape import expand_dims, reshape, squeeze, transpose
 from litegold.refimpl.unary import neg, square
 from litegold.runtime import Session, interpret
+from litegold.runtime.bound import Bound
 
 SAYING_AGAIN = (reshape, squeeze, expand_dims, transpose)
 CALM = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -69,6 +70,17 @@ def test_tensors_in_one_place_hold_what_they_should(made: tuple[Graph, dict[str,
         states = {s.tensor: want[s.successor] for s in graph.states}
         for a in got.values():
             a[...] = 0  # the caller's: what comes next does not see it
+
+
+@pytest.mark.parametrize("n", [8, 8000])
+def test_what_is_run_again_is_run_on_the_same_numbers(n: int) -> None:
+    ops = (("x", square, "a"), ("a", neg, "b"), ("b", square, "c"), ("c", square, "d"))
+    graph = line(*ops, outputs="d", n=n)
+    x = np.full((1, n), 3, np.float32)
+    bound = Bound(Session(graph), {"x": x})
+    for _ in range(3):
+        bound()
+        assert (bound.outputs["d"] == 6561).all()
 
 
 def line(*ops: tuple[str, object, str], outputs: str, n: int) -> Graph:
