@@ -18,7 +18,7 @@ from ..runtime.session import Session
 from .agreement import Agreement, Expectation
 from .engines.child import EngineError
 from .engines.peers.table import PEERS, ModelFile, Peer
-from .engines.timing import SLICE, Call, Ratio, Timing, interleave
+from .engines.timing import SLICE, WARMING, Call, Ratio, Timing, interleave
 
 OURS: Final = "plan"
 FED: Final = " fed"  # behind a contestant's name: with feeding and fetching
@@ -201,5 +201,5 @@ def silence() -> Iterator[None]:
 def _rounds(contestants: Mapping[str, Call], seconds: float) -> int:
     """Return how many rounds fit into `seconds`."""
     trial = interleave(contestants, 1, turn=TURN)
-    one = sum(max(2 * t.median, 1.25 * TURN) + 2 * SLICE for t in trial.values())
+    one = sum(max((WARMING + 1) * t.median, 1.25 * TURN) + 2 * SLICE for t in trial.values())
     return max(FEWEST_ROUNDS, round(seconds / one))
