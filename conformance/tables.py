@@ -39,3 +39,9 @@ HOST_CASES: Facet[Op[..., Any], SearchStrategy[HostCase]] = Facet(
 HOST_EXACT: Facet[Op[..., Any], Callable[..., Any]] = Facet(
     "exact oracle of host values", "litegold.conformance.exact"
 )
+
+# draw(rng, rows, terms, numbers) -> Drawn: a case of about so many results, each with so many terms where the operator
+# leaves that open, and its computation in float32 in a given order. By operator, and what is special about it.
+ORDERED: Facet[Key, Callable[..., Any]] = Facet(
+    "computation in a given order", "litegold.conformance.ordered"
+)

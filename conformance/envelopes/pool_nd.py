@@ -12,7 +12,7 @@ from ...ir import Array
 from ...refimpl.conv_nd import Sizes
 from ...refimpl.pool_nd import avg_pool, lp_pool, max_pool, places_met, pool_sums
 from ..tables import ENVELOPE
-from .matmul import LARGEST, TINY, gamma, magnitude, sum_of_products
+from .matmul import LARGEST, TINY, UNIT, gamma, magnitude, sum_of_products
 
 F64 = NDArray[np.float64]
 
@@ -48,8 +48,10 @@ def lp_pool_envelope(x: Array, *, kernel: Sizes, p: int, **window: Any) -> F64:
     A power is found in at most p roundings with that of the scale by which a kernel keeps it from overflow, a sum
     of m of them in m more: gamma(m + p) of the sum, of whose p-th root that is a p-th at first order (twice as
     much covers the rest, as gamma is below 1/2). The root is right to four units, scaling back rounds once and
-    so does the reference. What is scaled away below the least number is less than that of the largest.
+    so does the reference. Where it is a power, and its exponent 1 / p rounds, that moves y by |ln y| units. What is
+    scaled away below the least number is less than that of the largest.
     """
     y = lp_pool(magnitude(x), kernel=kernel, p=p, **window)  # type: ignore[arg-type]
-    bound = (2 * gamma(math.prod(kernel) + p) / p + gamma(8)) * y + 4 * TINY
+    exponent = np.abs(np.log(np.where(y > 0, y, 1))) * (UNIT if p & (p - 1) else 0)
+    bound = (2 * gamma(math.prod(kernel) + p) / p + gamma(8) + exponent) * y + 4 * TINY
     return np.where(y + bound > LARGEST, np.inf, bound)

@@ -1,0 +1,44 @@
+"""Pooling along an axis, with windows that reach beyond the edges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...refimpl.pool_nd import avg_pool, lp_pool
+from ..case import Case
+from ..orders import InOrder
+from ..tables import ORDERED
+from .drawn import F32, Drawn, Numbers, Rng, power, root, squares, total
+from .pool import windows
+
+
+@ORDERED.of((avg_pool, ""))
+def of_average(rng: Rng, rows: int, terms: int, draw: Numbers) -> Drawn:
+    """Windows that are cut short at both ends; a sum is divided by the number of its elements."""
+    x, pad = draw(rng, 1, rows // 4 + terms, 4), terms // 2
+    count = windows(np.pad(np.ones_like(x[0]), ((pad, pad), (0, 0))), terms).sum(axis=-1)
+    attributes = {"kernel": (terms,), "pad": (pad, pad)}
+
+    def compute(add: InOrder) -> F32:
+        padded = np.pad(x[0], ((pad, pad), (0, 0)))
+        return (total(add, windows(padded, terms))[..., 0] / count)[None]
+
+    return Drawn(Case(avg_pool, (x,), attributes), compute)
+
+
+@ORDERED.of((lp_pool, ""))
+def of_norm(rng: Rng, rows: int, terms: int, draw: Numbers) -> Drawn:
+    """Powers by products, their sum, and a square root or a power with the rounded exponent."""
+    x, p = draw(rng, 1, rows // 4 + terms, 4), int(rng.integers(1, 5))
+
+    def compute(add: InOrder) -> F32:
+        size = np.abs(windows(x[0], terms))
+        if p == 2:
+            return root(squares(add, size))[None, ..., 0]
+        powers = size
+        for _ in range(p - 1):
+            powers = powers * size
+        exponent = np.float64(np.float32(1) / np.float32(p))
+        return power(total(add, powers), exponent)[None, ..., 0]
+
+    return Drawn(Case(lp_pool, (x,), {"kernel": (terms,), "p": p}), compute)
