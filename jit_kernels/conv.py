@@ -76,11 +76,11 @@ def f32_product(
     start, stop, first, last = divide(m, (n + PANEL - 1) // PANEL, narrow, tid, threads)
     scratch += tid * room
     while start < stop and first < last:
-        rest = stop - start
-        rows = (rest + (rest + block - 1) // block - 1) // ((rest + block - 1) // block)
+        rows = min(block, stop - start)
         if kind in (LINES, COLUMNS):
             image, line = start // g[11], start % g[11]
-            rows = min(rows, g[11] - line)
+            blocks = (stop - start + block - 1) // block
+            rows = min((stop - start + blocks - 1) // blocks, g[11] - line)
             c = y + start * g[12] * ldc * 4
             r = plus + start * g[12] * ldc * 4 if plus else 0
             a, pitch = find_lines(x, scratch, g, image, line, rows, lda // g[6])

@@ -46,8 +46,7 @@ def half_product(
     start, stop, first, last = divide(m, (n + PANEL - 1) // PANEL, n < m, tid, threads)
     a = scratch + tid * (block * spaced(k) * 4 + 64)
     while start < stop and first < last:
-        rest = stop - start
-        rows = (rest + (rest + block - 1) // block - 1) // ((rest + block - 1) // block)
+        rows = min(block, stop - start)
         at, source = start * ldc * 2, x + start * k * 2
         r = plus + at if plus else 0
         if few:

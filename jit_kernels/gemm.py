@@ -19,6 +19,7 @@ from .simd import LANES, REGISTERS, Tile, Value, Vectors, tile
 
 PANEL = 2 * LANES  # columns in a panel of B
 ROWS = 14 if REGISTERS == 32 else 6  # rows of the largest tile
+LEAST = 4  # rows of a tile whose sums are enough to hide the latency of a product
 STREAMED = 256 << 10  # bytes of B from which on it is fetched anew for each product
 SPLIT = 4  # partial sums of a single row
 
@@ -306,21 +307,50 @@ def f32_rows_of_one(a, b, k, n, first, last, bias, c, low, high, plus=0):  # typ
 
 
 @inlined
+def tiling(rows):  # type: ignore[no-untyped-def]
+    """Return how many rows go into tiles of the full height, the height of those for the rest, how many tiles there are.
+
+    Where none has the height of the rest, or so few rows that it waits for its sums, one full tile is shared with it.
+    """
+    rest, fits = rows % ROWS, False
+    for height in HEIGHTS:
+        if height == rest:
+            fits = height >= LEAST
+    if rest != 0 and not fits:
+        rest = min(rows, rest + ROWS)
+    height = height_for(max(rest, 1), HEIGHTS)
+    return rows - rest, height, (rows - rest) // ROWS + (rest + height - 1) // height
+
+
+@inlined
 def f32_block(a, lda, rows, b, k, n, first, last, bias, c, ldc, low, high, plus=0):  # type: ignore[no-untyped-def]
     """C[rows, columns of the panels first .. last - 1] = clamp(A B + bias + R).
 
     R is spaced like C and starts at `plus`; 0 stands for none.
     """
-    size = k * PANEL * 4
-    wide, thin = height_for(rows, HEIGHTS), height_for(rows, THIN_HEIGHTS)
+    size, thin = k * PANEL * 4, height_for(rows, THIN_HEIGHTS)
+    whole, wide, tiles = tiling(rows)
     # While a panel is used the next one comes, a part of it with each tile.
-    pace = PANEL * 4 // ((rows + wide - 1) // wide) if n * k * 4 >= STREAMED else 0
+    pace = PANEL * 4 // tiles if n * k * 4 >= STREAMED else 0
     for p in range(first, last):
         at = p * PANEL * 4
         columns = min(PANEL, n - p * PANEL)
-        height, vectors = (thin, 1) if columns <= LANES else (wide, 2)
-        w, r, half = b + p * size, plus + at if plus else 0, (height + 1) // 2 * lda * 4
-        f32_tiles(
-            height, vectors, rows, a, lda, half, 0, 1, k, w, bias + at, r, c + at, ldc, columns,
-            w + size, pace if p + 1 < last else 0, low, high,
-        )  # fmt: skip
+        w, r, speed = b + p * size, plus + at if plus else 0, pace if p + 1 < last else 0
+        done = 0 if columns <= LANES else whole
+        if done > 0:
+            f32_tiles(
+                ROWS, 2, done, a, lda, (ROWS + 1) // 2 * lda * 4, 0, 1, k, w, bias + at, r, c + at, ldc, columns,
+                w + size, speed, low, high,
+            )  # fmt: skip
+        if done < rows:
+            height, vectors = (thin, 1) if columns <= LANES else (wide, 2)
+            x, y, ahead = (
+                a + done * lda * 4,
+                c + at + done * ldc * 4,
+                w + size + done // ROWS * k * speed,
+            )
+            r = r + done * ldc * 4 if r else 0
+            f32_tiles(
+                height, vectors, rows - done, x, lda, (height + 1) // 2 * lda * 4, 0, 1, k, w, bias + at, r, y, ldc,
+                columns, ahead, speed, low, high,
+            )  # fmt: skip

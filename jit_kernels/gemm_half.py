@@ -11,12 +11,14 @@ from __future__ import annotations
 from .gemm import (
     HEIGHTS,
     PANEL,
+    ROWS,
     SPLIT,
     STREAMED,
     THIN_HEIGHTS,
     bounded,
     height_for,
     multiply_spaced,
+    tiling,
 )
 from .half import widen_halves
 from .kernel import F64, I64, inlined
@@ -134,18 +136,25 @@ def half_block(x, rows, a, b, k, n, first, last, bias, plus, c, ldc, low, high):
     else:
         for i in range(rows):
             widen_halves(x + 2 * i * k, a + 4 * i * lda, k)
-    size = k * PANEL * 4
-    wide, thin = height_for(rows, HEIGHTS), height_for(rows, THIN_HEIGHTS)
+    size, thin = k * PANEL * 4, height_for(rows, THIN_HEIGHTS)
+    whole, wide, tiles = tiling(rows)
     # While a panel is used the next one comes, a part of it with each tile.
-    pace = PANEL * 4 // ((rows + wide - 1) // wide) if n * k * 4 >= STREAMED else 0
+    pace = PANEL * 4 // tiles if n * k * 4 >= STREAMED else 0
     for p in range(first, last):
         columns, at = min(PANEL, n - p * PANEL), p * PANEL * 2
-        height, vectors = (thin, 1) if columns <= LANES else (wide, 2)
-        w, r = b + p * size, plus + at if plus else 0
-        half_tiles(
-            height, vectors, rows, a, lda, k, w, bias + 2 * at, r, c + at, ldc, columns,
-            w + size, pace if p + 1 < last else 0, low, high,
-        )  # fmt: skip
+        w, r, speed = b + p * size, plus + at if plus else 0, pace if p + 1 < last else 0
+        done = 0 if columns <= LANES else whole
+        if done > 0:
+            half_tiles(
+                ROWS, 2, done, a, lda, k, w, bias + 2 * at, r, c + at, ldc, columns, w + size, speed, low, high,
+            )  # fmt: skip
+        if done < rows:
+            height, vectors = (thin, 1) if columns <= LANES else (wide, 2)
+            r = r + done * ldc * 2 if r else 0
+            half_tiles(
+                height, vectors, rows - done, a + done * lda * 4, lda, k, w, bias + 2 * at, r,
+                c + at + done * ldc * 2, ldc, columns, w + size + done // ROWS * k * speed, speed, low, high,
+            )  # fmt: skip
 
 
 @tile("half_row")
