@@ -111,11 +111,13 @@ class Taps:
     Attributes:
         index, weight: (target, count); an element is named once in a row, a weight of 0 is nothing.
         outside: the places that lie outside of the source, where that matters.
+        size: the sum of the |weights| of all mentions of an element.
     """
 
     index: S64
     weight: F64
     outside: NDArray[np.bool_]
+    size: F64
 
 
 def axis_taps(
@@ -137,7 +139,7 @@ def axis_taps(
     outside = crop & ((at < 0) | (at > source - 1))
     if mode == "nearest":
         index = nearest_places(at, source, rounding)[:, None]
-        return Taps(index, np.ones(index.shape), outside)
+        return Taps(index, np.ones(index.shape), outside, np.ones(index.shape))
     at = np.clip(at, -(2.0**40), 2.0**40)
     base = np.floor(at)
     step = min(scale, 1.0) if antialias else 1.0
@@ -154,7 +156,7 @@ def axis_taps(
         with np.errstate(invalid="ignore", divide="ignore"):
             weight = weight / weight.sum(1, keepdims=True)
     index = np.clip(near, 0, source - 1).astype(np.int64)
-    return Taps(index, _joined(index, weight), outside)
+    return Taps(index, _joined(index, weight), outside, _joined(index, np.abs(weight)))
 
 
 def _joined(index: S64, weight: F64) -> F64:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
 
 from litegold.conformance.case import Case
 from litegold.conformance.envelopes.matmul import UNIT
@@ -59,7 +60,8 @@ def judge_orders(drawn, rng, half):
     want = expected(case)
     allowed = bounds(case, want, {"y0": drawn.algorithm} if drawn.algorithm else None)
     for name in ORDERS:
-        got = drawn.compute(InOrder(name, rng))
+        with np.errstate(all="ignore"):
+            got = drawn.compute(InOrder(name, rng))
         got = got if isinstance(got, tuple) else (got,)
         for g, w, bound in zip(got, want, allowed, strict=True):
             g = narrow(g) if w.dtype == np.float16 else g
@@ -180,3 +182,23 @@ def test_functions_of_elements_stay_inside(op):
 @pytest.mark.parametrize("op", ELEMENTS, ids=lambda op: op.__name__)
 def test_functions_of_a_million_elements_stay_inside(op):
     judge_elements(op, 1_000_000, None)
+
+
+IN_ORDER = {op for op, _ in ORDERED}
+OTHERS = [op for op in ENVELOPE if op not in IN_ORDER and op not in ELEMENTS and not op.moves]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", OTHERS, ids=lambda op: op.__name__)
+def test_what_is_drawn_in_no_order_rounds_nothing(op):
+    """What is neither computed in a given order nor a function of elements that the plan is asked for is exact."""
+    forms = [form for of, form in CASES if of is op]
+    form = "f32" if "f32" in forms else forms[0]
+
+    @settings(max_examples=30, derandomize=True, database=None, phases=[Phase.generate])
+    @given(CASES[op, form])
+    def allow_nothing(case):
+        allowed = bounds(case, expected(case))
+        assert not any(np.any(b) for b in allowed), "a bound above 0: it needs an entry in ORDERED"
+
+    allow_nothing()

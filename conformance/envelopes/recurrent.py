@@ -18,7 +18,7 @@ from ...ir import Array
 from ...refimpl.activation import ACTIVATIONS, activate
 from ...refimpl.recurrent import NORM_EPSILON, lstm, svdf
 from ..tables import ENVELOPE
-from .reduce import SUBNORMAL, U, gamma
+from .reduce import LARGEST, SUBNORMAL, U, gamma
 
 F64 = NDArray[np.float64]
 
@@ -50,6 +50,24 @@ class Off:
         """Return `value` with the whole error in the box, where that is asked for; this elsewhere."""
         lines = np.where(np.expand_dims(np.broadcast_to(where, value.shape), 1), 0.0, self.lines)
         return Off(np.where(where, value, self.value), lines, np.where(where, error, self.box))
+
+
+class Reach:
+    """The sequences in which a number may have exceeded half of the largest float32: anything is right from there on.
+
+    What is infinite because an input is, is as it has to be.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.beyond = np.zeros(count, bool)
+
+    def met(self, size: F64) -> None:
+        """Take notice of magnitudes (N, n) of what is computed, or of all that is added."""
+        self.beyond = self.beyond | np.any(np.isfinite(size) & (size > LARGEST / 2), axis=1)
+
+    def allowed(self, a: Off) -> F64:
+        """Return what reported values may be off, with the rounding of the reference."""
+        return np.where(self.beyond[:, None], np.inf, a.error + U * a.most)
 
 
 def exact(x: Array, lines: int = 0) -> Off:
@@ -137,7 +155,15 @@ def _normalized(z: Off) -> Off:
 
 
 def _gate(
-    x: Off, h: Off, c: Off, w: Array, r: Array, p: Array | None, b: Array, n: Array | None
+    reach: Reach,
+    x: Off,
+    h: Off,
+    c: Off,
+    w: Array,
+    r: Array,
+    p: Array | None,
+    b: Array,
+    n: Array | None,
 ) -> Off:
     """Return a gate before its activation: D + H products, a peephole and a bias in any order."""
     wx, rh = dense(w, x), dense(r, h)
@@ -147,6 +173,7 @@ def _gate(
         box, terms = box + c.box * np.abs(p), terms + c.most * np.abs(p)
     if n is None:
         value, terms = value + b, terms + np.abs(b.astype(np.float64))
+    reach.met(terms)
     z = Off(value, lines, box + gamma(w.shape[1] + r.shape[1] + 3) * terms)
     if n is None:
         return z
@@ -192,32 +219,34 @@ def lstm_envelope(
 
     What a frame adds to the errors of cells and output becomes lines of their own. A product ab is off by da b + a db,
     da db and u |ab|; a function by its slope times the error, half the bend times its square, and its own error. Clips
-    do not magnify.
+    do not magnify. Where numbers may overflow on their way anything is right (`Reach`).
     """
     frames = x if time_major else x.swapaxes(0, 1)
     h = exact(output_state.reshape(frames.shape[1], ro.shape[1]))
     c = exact(cell_state.reshape(frames.shape[1], len(wo)))
-    outputs = np.zeros((*frames.shape[:2], ro.shape[1]))
+    outputs, reach = np.zeros((*frames.shape[:2], ro.shape[1])), Reach(frames.shape[1])
     for t, frame in enumerate(map(exact, frames)):
-        forget = _sigmoid(_gate(frame, h, c, wf, rf, pf, bf, nf))
+        forget = _sigmoid(_gate(reach, frame, h, c, wf, rf, pf, bf, nf))
         entry = Off(1 - forget.value, -forget.lines, forget.box + U)
         if wi is not None and ri is not None and bi is not None:
-            entry = _sigmoid(_gate(frame, h, c, wi, ri, pi, bi, ni))
-        update = _act(_gate(frame, h, c, wc, rc, None, bc, nc), activation)
+            entry = _sigmoid(_gate(reach, frame, h, c, wi, ri, pi, bi, ni))
+        update = _act(_gate(reach, frame, h, c, wc, rc, None, bc, nc), activation)
         kept, added = product(forget, c), product(entry, update)
+        reach.met(kept.most + added.most)
         box = kept.box + added.box + U * (kept.most + added.most)
         c = _clipped(Off(kept.value + added.value, kept.lines + added.lines, box), cell_clip)
         c, h = own_lines(c), with_lines(h, len(wo))
-        h = product(_sigmoid(_gate(frame, h, c, wo, ro, po, bo, no)), _act(c, activation))
+        h = product(_sigmoid(_gate(reach, frame, h, c, wo, ro, po, bo, no)), _act(c, activation))
         if projection is not None:
             value, lines, box, terms = dense(projection, h)
             bias = np.zeros(1) if projection_bias is None else projection_bias.astype(np.float64)
+            reach.met(terms + np.abs(bias))
             box = box + gamma(len(wo) + 2) * (terms + np.abs(bias))
             h = _clipped(Off(value + bias, lines, box), proj_clip)
         h, c = own_lines(h), with_lines(c, h.value.shape[1])
-        outputs[t] = h.error + U * h.most
+        outputs[t] = reach.allowed(h)
     y = outputs if time_major else outputs.swapaxes(0, 1)
-    state, cell = (a.error + U * a.most for a in (h, c))
+    state, cell = map(reach.allowed, (h, c))
     return y, state.reshape(output_state.shape), cell.reshape(cell_state.shape)
 
 

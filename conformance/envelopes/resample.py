@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -27,13 +28,16 @@ def _summed(x: F64, taps: list[Taps | None]) -> F64:
 def resize_envelope(
     x: Array, size: Array, *, mode: str, extrapolation: float, **options: Any
 ) -> F64:
-    """A sum of products along each axis, axis after axis or all at once.
+    """A sum of products along each axis, axis after axis, or of few neighbours all at once.
 
     A weight is found in more precision and rounded once; its product with an element and the sum of the T of them
     that one axis takes are T + 1 roundings more, so gamma(sum of (T + 2) + 1) of the sum of the |products|, the
-    reference's rounding included. Each of at most that many operations may underflow, and what it left is multiplied
-    by later weights, of which those of an axis sum to less than W: their |sum|, at least 1. Partial sums that overflow
-    do so where the elements that take part exceed the largest float32 when multiplied by all W. Copies are exact.
+    reference's rounding included. All at once the weights of n axes are multiplied, and prod T products added: 2 n + 1
+    + prod T, if that is more; with `antialias`, where T grows with the scale, no kernel does so. An element at an edge
+    may be added more than once: its |weights| count. Each of at most that many operations may underflow, and what it
+    left is multiplied by later weights, of which those of an axis sum to less than W: their |sum|, at least 1. Partial
+    sums that overflow do so where the elements that take part exceed the largest float32 when multiplied by all W.
+    Copies are exact.
     """
     out = tuple(whole_numbers(size))
     if mode == "nearest":
@@ -41,10 +45,12 @@ def resize_envelope(
     taps = all_taps(x.shape, out, mode=mode, **options)
     used = [t for t in taps if t is not None]
     terms = sum(t.index.shape[1] + 2 for t in used) + 1
-    growth = float(np.prod([max(1.0, np.abs(t.weight).sum(1).max(initial=0)) for t in used]))
+    if not options["antialias"]:
+        terms = max(terms, 2 * len(used) + 1 + math.prod(t.index.shape[1] for t in used))
+    growth = float(np.prod([max(1.0, t.size.sum(1).max(initial=0)) for t in used]))
     wide = magnitude(x)
-    absolute = _summed(wide, [t and replace(t, weight=np.abs(t.weight)) for t in taps])
-    met = _summed(wide, [t and replace(t, weight=(t.weight != 0) * 1.0) for t in taps])
+    absolute = _summed(wide, [t and replace(t, weight=t.size) for t in taps])
+    met = _summed(wide, [t and replace(t, weight=(t.size != 0) * 1.0) for t in taps])
     bound = gamma(terms) * absolute + terms * growth * TINY
     bound = np.where(met * growth * (1 + gamma(terms)) > LARGEST, np.inf, bound)
     for axis, along in enumerate(taps):

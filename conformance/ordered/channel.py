@@ -8,7 +8,7 @@ from ...refimpl.channel import batch_norm, instance_norm, scale
 from ..case import Case
 from ..orders import InOrder
 from ..tables import ORDERED
-from .drawn import F32, Drawn, Numbers, Rng, root
+from .drawn import F32, ONE, Drawn, Numbers, Rng, root
 from .norm import EPSILON, normalized
 
 
@@ -30,7 +30,7 @@ def of_batch_norm(rng: Rng, rows: int, terms: int, draw: Numbers) -> Drawn:
         deviation = root(variance + np.float32(EPSILON))
         if way == 0:
             return (x - mean) / deviation * scaled + offset
-        factor = scaled * (np.float32(1) / deviation)
+        factor = scaled * (ONE / deviation)
         if way == 1:
             return _shifted(add, x - mean, factor, offset)
         return _shifted(add, x, factor, offset - mean * factor)

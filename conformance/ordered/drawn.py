@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from ..case import Case
 from ..orders import InOrder
 
-F32 = NDArray[np.float32]
+F32 = NDArray[Any]  # of float32, which the declarations of roots and quotients do not tell
 F64 = NDArray[np.float64]
 Rng = np.random.Generator
 Numbers = Callable[..., F32]  # (rng, *shape)
+ONE: Any = np.float32(1)
 
 
 class Drawn(NamedTuple):
@@ -96,10 +97,10 @@ def root(x: F32) -> F32:
 def sigmoid(x: F32) -> F32:
     """Return 1 / (1 + exp(-x)); a power that overflows gives 0."""
     with np.errstate(over="ignore"):
-        return np.float32(1) / (np.float32(1) + exp(-x))
+        return np.asarray(ONE / (ONE + exp(-x)))
 
 
 def softmax(add: InOrder, x: F32) -> F32:
     """Return powers along the last axis times the reciprocal of their sum."""
     powers = exp(x - x.max(axis=-1, keepdims=True))
-    return powers * (np.float32(1) / total(add, powers))
+    return powers * (ONE / total(add, powers))
