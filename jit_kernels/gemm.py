@@ -308,7 +308,7 @@ def f32_rows_of_one(a, b, k, n, first, last, bias, c, low, high, plus=0):  # typ
 
 @inlined
 def tiling(rows):  # type: ignore[no-untyped-def]
-    """Return how many rows go into tiles of the full height, the height of those for the rest, how many tiles there are.
+    """Return how many rows take tiles of the full height, the height of those for the rest, and the number of tiles.
 
     Where none has the height of the rest, or so few rows that it waits for its sums, one full tile is shared with it.
     """

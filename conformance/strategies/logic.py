@@ -63,8 +63,21 @@ for _op in (equal, not_equal, greater, greater_equal, less, less_equal):
     for _fmt in ("s8", "u8"):
         _quantized = quantized_comparison_cases(_op, _fmt)
         CASES.of((_op, _fmt))(seldom_plain(_quantized, pair_cases(_op, _fmt).flatmap(alike)))
-for _op in (equal, not_equal, logical_and, logical_or):
+
+
+def both_truths(case: Case) -> Case:
+    """Return the case with a place where both are true, and another where one is false."""
+    x, y = map(np.array, case.args)
+    if x.size and y.size:
+        (y if y.size > 1 else x).flat[-1] = False
+        x.flat[0] = y.flat[0] = True
+    return replace(case, args=(x, y))
+
+
+for _op in (equal, not_equal, logical_or):
     CASES.of((_op, "bool"))(pair_cases(_op, "bool"))
+_pairs = pair_cases(logical_and, "bool")
+CASES.of((logical_and, "bool"))(_pairs | _pairs.map(both_truths))
 CASES.of((logical_not, "bool"))(int_cases(logical_not, "bool"))
 
 
