@@ -1,4 +1,4 @@
-"""Our plan beside every installed engine, network by network: `python -m bench.networks [NAME...] [--seconds 20]`.
+"""Our plan beside every installed engine, network by network: `python -m bench.networks [NAME...] [--seconds 10]`.
 
 The networks of `train/models`, some of them also in 8 bits, and the TFLite files of the shared data (LITEGOLD_DATA,
 default ../shared) but for those of a single operator. Each runs in a process of its own (`litegold bench`), so that
@@ -226,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="these networks alone; parts of names do")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--seconds", type=float, default=20.0, help="for a network and threads")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for a network and threads")
     parser.add_argument(
         "--limit", type=float, default=900.0, help="seconds that a network may take"
     )

@@ -8,6 +8,7 @@ keeps its distance (more than 2**-24 of its size) from where roundings change, s
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from ..ir import Array
 from ..refimpl.half import IEEE, ROUNDINGS, Mode
 from .kernel import I64, OK, Kernel, inlined, kernel, share
-from .loading import callable_of
+from .loading import address_of, callable_of
 from .patches import runs
 from .simd import Tile, Value, Vectors, tile
 from .simd_half import DOWNWARD
@@ -254,6 +255,6 @@ def arithmetic(name: str, *operands: Array, mode: Mode = IEEE) -> Array:
 
 def _run(kernel: Kernel, *arguments: Any) -> None:
     """Call a kernel on this thread."""
-    slots = [a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments]
-    block = np.array(slots, np.int64)
-    callable_of(kernel)(block.ctypes.data, 0, 1)
+    slots = [address_of(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    block = array("q", slots)
+    callable_of(kernel)(block.buffer_info()[0], 0, 1)

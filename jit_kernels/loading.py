@@ -8,10 +8,12 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..ir import Array
 from . import cache
 from .batch import CompileError, compile_batch
 from .kernel import Kernel
 
+_at_start = ctypes.c_char.from_buffer
 _addresses: dict[Kernel, int] = {}
 _lock = threading.RLock()
 
@@ -19,6 +21,18 @@ _lock = threading.RLock()
 # second keeps it, which costs less and suits what takes less time than other threads would wait anyway.
 _TYPES = [ctypes.c_int64] * 4
 RELEASING, KEEPING = ctypes.CFUNCTYPE(*_TYPES), ctypes.PYFUNCTYPE(*_TYPES)
+
+
+def address_of(array: Array) -> int:
+    """Return where an array's elements start."""
+    try:
+        return ctypes.addressof(_at_start(array))  # a third of the time of `array.ctypes`
+    except (
+        TypeError,
+        ValueError,
+        BufferError,
+    ):  # read-only, empty, strided, or of a type that buffers lack
+        return int(array.__array_interface__["data"][0])
 
 
 @functools.cache

@@ -11,18 +11,13 @@ import numpy as np
 from ..ir import Array, RunError
 from ..jit_kernels import driver
 from ..jit_kernels.kernel import CODES
-from ..jit_kernels.loading import callable_of
+from ..jit_kernels.loading import address_of, callable_of
 from .plan import Plan
 from .threads import Crew, aligned, crew, usable_cores
 
 SHORT = (
     1 << 17
 )  # bytes that a plan may read and write to count as short: far less than a millisecond
-
-
-def address_of(array: Array) -> int:
-    """Return where an array's elements start."""
-    return int(array.__array_interface__["data"][0])
 
 
 class Context:
