@@ -13,7 +13,7 @@ from . import cache
 from .batch import CompileError, compile_batch
 from .kernel import Kernel
 
-_at_start = ctypes.c_char.from_buffer
+_at_start: Callable[[Any], Any] = ctypes.c_char.from_buffer
 _addresses: dict[Kernel, int] = {}
 _lock = threading.RLock()
 
