@@ -45,3 +45,6 @@ HOST_EXACT: Facet[Op[..., Any], Callable[..., Any]] = Facet(
 ORDERED: Facet[Key, Callable[..., Any]] = Facet(
     "computation in a given order", "litegold.conformance.ordered"
 )
+
+# make(terms) -> Drawn: a case, and a computation that loses a good part of what the envelope allows.
+WORST: Facet[Op[..., Any], Callable[..., Any]] = Facet("worst case", "litegold.conformance.worst")

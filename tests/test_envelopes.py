@@ -1,6 +1,5 @@
 """Envelopes allow what conforming kernels do, in any order, and not much more."""
 
-import functools
 from dataclasses import replace
 
 import numpy as np
@@ -8,19 +7,24 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from litegold.conformance.case import Case
-from litegold.conformance.envelopes.matmul import UNIT
 from litegold.conformance.judge import bounds, expected, judge, judge_case
 from litegold.conformance.ordered.drawn import halves, numbers
-from litegold.conformance.orders import ORDERS, InOrder, backwards, sequential
-from litegold.conformance.tables import CASES, ENVELOPE, ORDERED
+from litegold.conformance.orders import ORDERS, InOrder
+from litegold.conformance.tables import CASES, ENVELOPE, ORDERED, WORST
 from litegold.jit_kernels.lowering import CPU
 from litegold.refimpl.activation import prelu
 from litegold.refimpl.binary import floor_div
-from litegold.refimpl.conv import conv2d
+from litegold.refimpl.channel import batch_norm, scale
+from litegold.refimpl.einsum import det
+from litegold.refimpl.fill import range as range_op
 from litegold.refimpl.half import narrow
-from litegold.refimpl.matmul import fully_connected, matmul
-from litegold.refimpl.reduce import reduce_sum_abs
-from litegold.refimpl.reduce import sum as sum_op
+from litegold.refimpl.pool import max_pool2d
+from litegold.refimpl.region import roi_pool
+from litegold.refimpl.resample import resize
+from litegold.refimpl.resize import resize_bilinear
+from litegold.refimpl.rotary import rotary_embedding
+from litegold.refimpl.sample import grid_sample
+from litegold.refimpl.signal import cosine_window, dft, mel_weight_matrix
 from litegold.runtime import Session
 
 FAMILIES = {}
@@ -29,13 +33,14 @@ for _, draw in ORDERED.items():
 TERMS = (2, 3, 9, 31, 64, 200)
 POWERS = [2**p for p in range(13)]
 KS = sorted({k + d for k in POWERS for d in (-1, 0, 1) if 1 <= k + d <= 4096})
+SOME_KS = (1, 2, 3, 4, 5, 8, 9, 17, 64, 255, 1025)
 
 
 def elements_without_alarm(family, count, seed):
     """Judge so many output elements in every order; return how many there were."""
     rng, judged, turn = np.random.default_rng(seed), 0, 0
     draws = FAMILIES[family]
-    while judged < count * len(ORDERS) or turn < 4 * len(draws):
+    while judged < count * len(ORDERS) or turn < 2 * len(draws):
         draw, terms = draws[turn % len(draws)], int(rng.choice(TERMS))
         judged += judge_orders(draw(rng, 2000, terms, numbers), rng, half=False)
         turn += 1
@@ -83,51 +88,63 @@ def test_no_order_is_a_false_alarm_in_a_million_elements(family):
     assert elements_without_alarm(family, 1_000_000, None) >= 8_000_000
 
 
-def case_of(op, x, w):
-    """Return a case with one sum of the products of two rows."""
-    if op is fully_connected:
-        return Case(op, (x[None], w[None]))
-    if op is matmul:
-        return Case(op, (x[None], w[:, None]))
-    if op is conv2d:
-        return Case(op, (x[None, None, None], w[None, None, None]))
-    return Case(op, (x * w, np.int32([0])))
+def unrounded(case):
+    """Return what the reference makes of the case in float64, its last rounding left out."""
+    wide = [a if a is None or a.dtype != np.float32 else a.astype(np.float64) for a in case.args]
+    with np.errstate(all="ignore"):
+        found = case.op(*wide, **case.attributes)
+    return found if isinstance(found, tuple) else (found,)
 
 
-@functools.cache
 def share_reached(op, k):
-    """Return how much of the bound an order of the additions uses up on an input made for it.
-
-    The first term is 1, the others half of its unit in the last place: each of them is lost. Of a single product, and
-    in the other terms, the product itself is rounded by nearly half a unit.
-    """
-    x, w = np.full(k, UNIT, np.float32), np.ones(k, np.float32)
-    x[0] = 1
-    if k < 3 and op not in (sum_op, reduce_sum_abs):
-        x[:] = w[:] = 1 + 2.0**-12  # the square is a tie
-    exact = float(np.sum(x.astype(np.float64) * w))
-    case = case_of(op, x, w)
-    (bound,) = bounds(case, expected(case))
-    rows = (x[None].astype(np.float32), w[None])
-    worst = max(abs(float(f(*rows, None)[0]) - exact) for f in (sequential, backwards))
-    return worst / float(bound.ravel()[0])
+    """Return how much of its bound an element of the worst case uses up, added from either end."""
+    case, compute, _ = WORST[op](k)
+    exact, found, worst = unrounded(case), bounds(case, expected(case)), 0.0
+    for order in ("sequential", "backwards"):
+        with np.errstate(all="ignore"):
+            got = compute(InOrder(order, None))
+        for g, e, bound in zip(
+            got if isinstance(got, tuple) else (got,), exact, found, strict=True
+        ):
+            counts = (bound > 0) & (bound < np.inf) & (np.abs(e) < np.finfo(np.float32).max)
+            share = np.abs(g[counts] - e[counts]) / bound[counts]
+            worst = max(worst, share.max(initial=0))
+    return worst
 
 
-OPS = (fully_connected, matmul, conv2d, sum_op, reduce_sum_abs)
+# What is drawn in orders but has no worst case for a number of terms.
+UNREACHED = {
+    **dict.fromkeys((max_pool2d, roi_pool), "nothing is rounded, only the sign of a zero is free"),
+    **dict.fromkeys((batch_norm, scale, rotary_embedding), "one sum of two or three terms"),
+    **dict.fromkeys((resize_bilinear, grid_sample), "the number of neighbours is given"),
+    **dict.fromkeys((cosine_window, mel_weight_matrix), "tables, of no input"),
+    range_op: "the partial sums are bounded by the ends",
+    det: "the growth of 2^(n - 1) in elimination belongs to one matrix, of whole numbers",
+}
+# Terms that something else outweighs below: a fast transform, for which sizes count twice; roundings of weights.
+LEAST_TERMS = {dft: 6, resize: 3}
 
 
-@pytest.mark.parametrize("op", OPS, ids=lambda op: op.__name__)
+def test_what_adds_up_has_a_worst_case():
+    assert {*WORST} | {*UNREACHED} == {op for op, _ in ORDERED}
+    assert not {*WORST} & {*UNREACHED}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", list(WORST), ids=lambda op: op.__name__)
 def test_an_order_uses_an_eighth_of_the_bound(op):
-    for k in KS:
-        if k > 1 or op not in (sum_op, reduce_sum_abs):  # of one number nothing is rounded
-            assert share_reached(op, k) >= 1 / 8, k
+    for k in SOME_KS:
+        share = share_reached(op, k)
+        assert 1 / 8 <= share <= 1 or k < LEAST_TERMS.get(op, 2), (k, share)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("op", OPS, ids=lambda op: op.__name__)
+@pytest.mark.parametrize("op", list(WORST), ids=lambda op: op.__name__)
 def test_an_order_uses_an_eighth_of_the_bound_for_every_number_of_terms(op):
-    for k in range(2, 4097):
-        assert share_reached(op, k) >= 1 / 8, k
+    """Of resizing, whose weights take long to find, not every one."""
+    most = 4096 if op is not resize else 256
+    for k in [*range(LEAST_TERMS.get(op, 2), most + 1), *KS[-3:]]:
+        assert 1 / 8 <= share_reached(op, k) <= 1, k
 
 
 @pytest.mark.parametrize("op", list(ENVELOPE), ids=lambda op: op.__name__)

@@ -15,7 +15,7 @@ from ..tables import ORDERED
 from .drawn import F32, Drawn, Numbers, Rng, dense
 
 
-def _body(x: F32, w: F32, b: F32) -> Graph:
+def body(x: F32, w: F32, b: F32) -> Graph:
     """Return relu((x w' + b) factor + summand + residual), names in this order."""
     y = (x.shape[0], w.shape[0])
     shapes = {"x": x.shape, "w": w.shape, "b": b.shape, "factor": b.shape, "summand": b.shape}
@@ -44,5 +44,5 @@ def of_chain(rng: Rng, rows: int, terms: int, draw: Numbers) -> Drawn:
             y = dense(add, x, w * factor[:, None]) + (b * factor + summand) + residual
         return np.maximum(y, np.float32(0))
 
-    case = Case(fused, (x, w, b, factor, summand, residual), {"body": _body(x, w, b)})
+    case = Case(fused, (x, w, b, factor, summand, residual), {"body": body(x, w, b)})
     return Drawn(case, compute)

@@ -57,10 +57,10 @@ def _draw(m: int) -> Callable[..., Drawn]:
 
     def of_patches(rng: Rng, rows: int, terms: int, draw: Numbers) -> Drawn:
         """Patches side by side, sums over as many channels as there are terms, four filters and a bias."""
-        across = rows // (4 * m * m) + 1
+        across, depth = rows // (4 * m * m) + 1, min(terms, 64)
         x, w, b = (
-            draw(rng, 1, m + 2, across * m + 2, terms),
-            draw(rng, 4, 3, 3, terms),
+            draw(rng, 1, m + 2, across * m + 2, depth),
+            draw(rng, 4, 3, 3, depth),
             draw(rng, 4),
         )
 
