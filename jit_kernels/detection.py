@@ -10,8 +10,13 @@ from ..ir import FORMATS, TensorType
 from ..refimpl.detection import detection_postprocess, most_boxes, non_max_suppression
 from .kernel import F32, F64, I64, OK, OUT_OF_DOMAIN, S64, T, inlined, kernel, kernel_family, share
 from .lowering import Operand, Site, Step, lowers
-from .sort import beats
 from .strided import operand
+
+
+@inlined
+def beats(a, b):  # type: ignore[no-untyped-def]
+    """Whether `a` comes before `b`: it is larger, or a number where `b` is NaN."""
+    return a > b or (b != b and a == a)
 
 
 @inlined
@@ -57,7 +62,7 @@ def sort_falling(keys, order, spare, count):  # type: ignore[no-untyped-def]
             middle, stop = min(start + run, count), min(start + 2 * run, count)
             i, j = start, middle
             for k in range(start, stop):
-                right = j < stop and (i >= middle or beats(keys[order[j]], keys[order[i]], 1))
+                right = j < stop and (i >= middle or beats(keys[order[j]], keys[order[i]]))
                 spare[k] = order[j] if right else order[i]
                 i, j = (i, j + 1) if right else (i + 1, j)
         for k in range(count):
@@ -88,9 +93,9 @@ def next_class(scores, row, count, last):  # type: ignore[no-untyped-def]
     """Return the class with the best score among those that come after the class `last`, or -1."""
     best = -1
     for k in range(count):
-        late = last < 0 or beats(scores[row + last], scores[row + k], 1)
-        late = late or (k > last and not beats(scores[row + k], scores[row + last], 1))
-        if late and (best < 0 or beats(scores[row + k], scores[row + best], 1)):
+        late = last < 0 or beats(scores[row + last], scores[row + k])
+        late = late or (k > last and not beats(scores[row + k], scores[row + last]))
+        if late and (best < 0 or beats(scores[row + k], scores[row + best])):
             best = k
     return best
 

@@ -139,8 +139,18 @@ mutants(
     r"""
 equals_come_first: topk-f32 topk-s8
 # an element goes before those that equal it
-- return (a > b if largest else a < b) or (b != b and a == a)
-+ return (a >= b if largest else a <= b) or (b != b and a == a)
+- while j > 0 and keys[at + places[of + j - 1]] < key:
++ while j > 0 and keys[at + places[of + j - 1]] <= key:
+
+last_digit_of_long_rows: topk-f32 topk-s32
+# what many keys are sorted by last is left out
+- for shift in range(0, bits, 8):
++ for shift in range(0, bits - 8, 8):
+
+rest_of_a_row: topk-f32 topk-s8
+# keys behind the last whole block are not looked at
+- if some > 0 or i + BLOCK > n:
++ if some > 0:
 """,
 )
 mutants(

@@ -11,15 +11,21 @@ from ..tables import CASES
 from .draw import FINITE, arrays, seeds, shapes
 from .typed import moved, s32, stored_quant, typed
 
+LONG = (50, 150, 600)  # elements that are not all sorted by comparing
+SOME = (1, 11, 51)
+
 
 @st.composite
 def topk_cases(draw: st.DrawFn, fmt: str) -> Case:
-    """From none to all, largest or smallest; half of the rows have few distinct elements."""
-    x, quant = draw(typed(fmt, draw(shapes(min_dims=1, zero=True))))
+    """From none to all, largest or smallest; half of the rows have few distinct elements; some rows are long."""
+    long = draw(st.integers(0, 5)) == 1
+    shape = (2, draw(st.sampled_from(LONG))) if long else draw(shapes(min_dims=1, zero=True))
+    x, quant = draw(typed(fmt, shape))
     if draw(st.booleans()):
         rng = np.random.default_rng(draw(seeds()))
         x = rng.choice(x.ravel()[:3], x.shape) if x.size else x
-    count = x.shape[-1] - draw(st.integers(0, x.shape[-1]))
+    n = x.shape[-1]
+    count = min(n, draw(st.sampled_from(SOME))) if long else n - draw(st.integers(0, n))
     largest = draw(st.integers(0, 3)) != 3
     return moved(topk, (x, s32(count)), quant, largest=largest)
 
