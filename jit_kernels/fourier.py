@@ -121,9 +121,7 @@ def store_pairs(y, a, bad, mark, lines, first, size, inner, re, im, scale):  # t
 
 
 @inlined
-def finish(
-    y, a, b, bad, mark, w, mode, points, lines, first, outputs, inner, parts, re, im, scale, turned
-):  # type: ignore[no-untyped-def]
+def finish(y, a, b, bad, mark, w, mode, points, lines, first, outputs, inner, parts, re, im, scale, turned):  # type: ignore[no-untyped-def] # fmt: skip
     """Write the lines out of `a`; `b` is free."""
     if mode == PAIRS:
         part(a, b, w, points, lines, re, im)

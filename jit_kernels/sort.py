@@ -25,7 +25,7 @@ from .kernel import (
     kernel_family,
     share,
 )
-from .lowering import Site, Step, lowers
+from .lowering import Argument, Site, Step, lowers
 from .strided import operand
 
 DIGITS = 256
@@ -219,7 +219,7 @@ def lower_topk(site: Site) -> list[Step]:
     groups = groups if groups * PER_GROUP <= n else 0
     each = 4 if form == "f32" else 8
     rooms = [site.scratch(site.threads * b) for b in (each * (n + groups), 8 * n, 4 * DIGITS)]
-    sizes = (x, y, where, *rooms, rows, n, k, groups)
+    sizes: tuple[Argument, ...] = (x, y, where, *rooms, rows, n, k, groups)
     if form in FLOATS:
         return [Step(FLOATS[form], (*sizes, 0 if largest else -1))]
     sign = -(1 << (8 * size - 1)) if form.startswith("s") else 0
