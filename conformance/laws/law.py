@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,25 @@ from ...ir import Array, Facet, Op, QuantParams
 from ..case import Case
 from ..judge import Verdict, bounds, expected, judge
 
-Run = Callable[[Case], Array]  # the first output of any implementation
 Rng = np.random.Generator
-Pairs = Iterator[tuple[Array, Array]]
+Pairs = Iterator[tuple[Array, ...]]  # (got, want), or (got, want, by how much they may differ)
+EVERY = ("every",)  # format that cases are drawn for
+
+
+@dataclass(frozen=True)
+class Run:
+    """Any implementation; called, it gives the first output.
+
+    Attributes:
+        all: gives all of them.
+    """
+
+    all: Callable[[Case], Sequence[Array]]
+
+    def __call__(self, case: Case) -> Array:
+        return self.all(case)[0]
+
+
 Rule = Callable[[Run, Case, Rng], Pairs]
 
 
@@ -24,9 +40,9 @@ class Law:
 
     Attributes:
         rule: yields pairs of results that are equal; nothing where the law does not apply to the case.
-        formats: number formats in which it holds.
-        exact: on float32 it is asked on small integers, on which sums are exact, so that bits are equal; else results
-            may differ by what the envelope allows both of them.
+        formats: number formats in which it holds; EVERY is every one that cases are drawn for.
+        exact: floats are rounded to small whole numbers, of which sums are exact, and the sign of a sum that is zero is
+            free. Results are equal bit by bit but where the rule yields a third array, of what they may differ by.
     """
 
     rule: Rule
@@ -37,6 +53,10 @@ class Law:
     def name(self) -> str:
         """The name of the rule."""
         return self.rule.__name__
+
+    def holds_in(self, form: str) -> bool:
+        """Whether it holds in a number format."""
+        return self.formats == EVERY or form in self.formats
 
 
 LAWS: Facet[Op[..., Any], list[Law]] = Facet("law", "litegold.conformance.laws")
@@ -72,9 +92,17 @@ def on_small_integers(case: Case) -> Case:
 
 def changed(case: Case, *args: Any, **attributes: Any) -> Case:
     """Return the case with its first inputs, and some attributes, replaced; `...` leaves an input as it is."""
-    new = tuple(old if a is ... else a for a, old in zip(args, case.args, strict=False))
+    new = tuple(
+        old if a is ... else a if a is None else np.asarray(a)
+        for a, old in zip(args, case.args, strict=False)
+    )
     rest = case.args[len(args) :]
     return replace(case, args=(*new, *rest), attributes={**case.attributes, **attributes})
+
+
+def value_of(case: Case, attribute: str) -> Any:
+    """Return an attribute, its default where the case has none."""
+    return {**case.op.attributes, **case.attributes}[attribute]
 
 
 def zero_of(case: Case, position: int = 0) -> Any:
@@ -93,20 +121,19 @@ def permuted(quant: QuantParams | None, order: Array) -> QuantParams | None:
     return replace(quant, scale=scales, zero_point=tuple(np.resize(quant.zero_point, len(scales))))
 
 
+def slack(case: Case, output: int = 0) -> Array:
+    """Return by how much two right results of a case may differ: its envelope, twice."""
+    return 2 * bounds(case, expected(case))[output]
+
+
 def asked(law: Law, run: Run, case: Case, seed: int) -> tuple[Verdict, int]:
     """Ask a law of an implementation on a case; return the first verdict against it, and how many pairs it compared."""
-    floating = case.out[0].dtype.kind == "f"
-    case = on_small_integers(case) if law.exact and floating else case
-    allowed: Any = 0.0
-    if floating and not law.exact:
-        allowed = 2 * np.max(bounds(case, expected(case))[0], initial=0.0)
+    case = on_small_integers(case) if law.exact else case
     count = 0
-    for got, want in law.rule(run, case, np.random.default_rng(seed)):
+    for got, want, *allowed in law.rule(run, case, np.random.default_rng(seed)):
         count += 1
-        got, want = (
-            a + 0 if floating else a for a in (got, want)
-        )  # the sign of a sum that is zero is free
-        verdict = judge(got, want, allowed)
+        got, want = (a + 0 if law.exact and a.dtype.kind == "f" else a for a in (got, want))
+        verdict = judge(np.asarray(got), np.asarray(want), *allowed)
         if not verdict:
             return verdict, count
     return Verdict(True), count

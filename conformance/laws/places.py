@@ -8,13 +8,13 @@ import numpy as np
 
 from ...refimpl.block import batch_to_space_nd, depth_to_space, space_to_batch_nd, space_to_depth
 from ...refimpl.gather import gather
-from ...refimpl.join import concat, pack
-from ...refimpl.shape import reshape, transpose
-from ...refimpl.window import broadcast_to, pad, reverse, slice, tile
+from ...refimpl.join import concat, pack, split, split_v, unpack
+from ...refimpl.shape import expand_dims, reshape, squeeze, transpose
+from ...refimpl.window import broadcast_to, pad, reverse, slice, strided_slice, tile
 from ..case import Case
 from .law import Pairs, Rng, Run, changed, law
 
-ALL = ("f32", "f16", "s8", "u8", "s32", "s64", "bool")
+ALL = ("f32", "s8", "s32", "bool")  # all others are moved as one of these
 
 
 def _then(case: Case, op, *more, **attributes) -> Case:  # type: ignore[no-untyped-def]
@@ -120,3 +120,51 @@ def depth_to_space_is_its_inverse(run: Run, case: Case, rng: Rng) -> Pairs:
 def batch_to_space_is_its_inverse(run: Run, case: Case, rng: Rng) -> Pairs:
     """There and back; what was padded is cropped."""
     yield run(replace(changed(case, run(case)), op=batch_to_space_nd)), case.args[0]  # type: ignore[misc]
+
+
+@law(split, split_v, unpack, formats=ALL, exact=False)
+def parts_make_the_whole(run: Run, case: Case, rng: Rng) -> Pairs:
+    """What is cut can be joined again."""
+    x = case.args[1 if case.op is split else 0]
+    axis = {"split": 0, "split_v": 2}.get(case.op.__name__)
+    at = case.attributes.get("axis", 0) if axis is None else int(case.args[axis].reshape(-1)[0])  # type: ignore[union-attr]
+    parts = tuple(run.all(case))
+    quant = tuple(q for q in case.quant if q)[:1]
+    joined = Case(pack if case.op is unpack else concat, parts, {"axis": at}, quant * len(parts))
+    if not any(q and len(q.scale) > 1 for q in case.quant):
+        yield run(replace(joined, out_quant=quant)), x  # type: ignore[misc]
+
+
+@law(expand_dims, squeeze, formats=ALL, exact=False)
+def elements_stay_in_order(run: Run, case: Case, rng: Rng) -> Pairs:
+    """Axes of one element come and go: the elements stay."""
+    x = case.args[0]
+    assert x is not None
+    yield run(case).ravel(), x.ravel()
+
+
+@law(strided_slice, formats=ALL, exact=False)
+def a_stride_of_one_takes_all(run: Run, case: Case, rng: Rng) -> Pairs:
+    """All of a slice is the slice, and one turned around twice too."""
+    y = run(case)
+    if y.ndim:
+        begin, end = np.zeros(y.ndim, np.int32), np.array(y.shape, np.int32)
+        ones = np.ones(y.ndim, np.int32)
+        yield run(_then(case, strided_slice, y, begin, end, ones)), y
+        masks = {"begin_mask": 2**y.ndim - 1, "end_mask": 2**y.ndim - 1}
+        turned = run(_then(case, strided_slice, y, begin, end, -ones, **masks))
+        yield turned, np.flip(y)
+
+
+@law(depth_to_space, formats=ALL, exact=False)
+def space_to_depth_is_its_inverse(run: Run, case: Case, rng: Rng) -> Pairs:
+    """There and back."""
+    yield run(replace(changed(case, run(case)), op=space_to_depth)), case.args[0]  # type: ignore[misc]
+
+
+@law(batch_to_space_nd, formats=ALL, exact=False)
+def space_to_batch_is_its_inverse(run: Run, case: Case, rng: Rng) -> Pairs:
+    """There and back, where nothing is cropped."""
+    none = np.zeros_like(case.args[2])
+    whole = changed(case, ..., ..., none)
+    yield run(replace(changed(whole, run(whole)), op=space_to_batch_nd)), case.args[0]  # type: ignore[misc]
