@@ -82,7 +82,7 @@ def on_small_integers(case: Case) -> Case:
         if a is None or a.dtype.kind != "f":
             return a
         with np.errstate(invalid="ignore"):
-            return np.rint(np.nan_to_num(np.fmod(a, 9))).astype(a.dtype) + a.dtype.type(0)
+            return np.asarray(np.rint(np.nan_to_num(np.fmod(a, 9))).astype(a.dtype) + 0, a.dtype)
 
     attributes = dict(case.attributes)
     if "activation" in case.op.attributes:
