@@ -48,7 +48,7 @@ def local_response_normalization_envelope(
     beta: float = 0.5,
     after: int = -1,
 ) -> F64:
-    """Allow |y| (exp(beta log(1 / (1 - d))) - 1 + 10 u), and one subnormal times 1 + |x|, as the power may be one.
+    """Allow |y| (exp(beta log(1 / (1 - d))) - 1 + 10 u), and one subnormal; four times |x| where the power is one.
 
     The sum of w squares, times alpha, plus the bias is off by d = gamma(w + 2) (|bias| + |alpha| sum) relative to
     itself; a power of -beta turns 1 - d into its (-beta)th power. The power's own error is 4 units in the last
@@ -67,7 +67,7 @@ def local_response_normalization_envelope(
         off = gamma(terms) * (abs(bias) + abs(alpha) * energy) / base
         relative = np.expm1(-abs(beta) * np.log1p(-off)) + (2 * POWER_ULPS + 2) * U
         factor = base**-beta
-        bound = np.abs(wide) * factor * relative + SUBNORMAL * (1 + np.abs(wide))
+        bound = np.abs(wide) * factor * relative + SUBNORMAL * (1 + POWER_ULPS * np.abs(wide))
     safe = (base > 0) & (off < 0.5) & (energy * max(1.0, alpha) < LARGEST / 2) & np.isfinite(bound)
     safe &= factor * (1 + relative) < LARGEST
     return np.where(safe, bound, np.inf)

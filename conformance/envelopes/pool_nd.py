@@ -45,13 +45,13 @@ def max_pool_envelope(x: Array, **_: Any) -> F64:
 def lp_pool_envelope(x: Array, *, kernel: Sizes, p: int, **window: Any) -> F64:
     """Relative to the result: what a sum of powers may be off by, a p-th of it, and the root's own error.
 
-    A power is found in at most p roundings with that of the scale by which a kernel keeps it from overflow, a sum
-    of m of them in m more: gamma(m + p) of the sum, of whose p-th root that is a p-th at first order (twice as
-    much covers the rest, as gamma is below 1/2). The root is right to four units, scaling back rounds once and
-    so does the reference. Where it is a power, and its exponent 1 / p rounds, that moves y by |ln y| units. What is
+    A power is p - 1 products, and a rounded scale, by which a kernel keeps it from overflow, counts p times in it; a
+    sum of m of them rounds m times more: gamma(m + 2 p) of the sum, of whose p-th root that is a p-th at first order
+    (twice as much covers the rest, as gamma is below 1/2). The root is right to four units, scaling back rounds once
+    and so does the reference. Where it is a power, and its exponent 1 / p rounds, that moves y by |ln y| units. What is
     scaled away below the least number is less than that of the largest.
     """
     y = lp_pool(magnitude(x), kernel=kernel, p=p, **window)  # type: ignore[arg-type]
     exponent = np.abs(np.log(np.where(y > 0, y, 1))) * (UNIT if p & (p - 1) else 0)
-    bound = (2 * gamma(math.prod(kernel) + p) / p + gamma(8) + exponent) * y + 4 * TINY
+    bound = (2 * gamma(math.prod(kernel) + 2 * p) / p + gamma(8) + exponent) * y + 4 * TINY
     return np.where(y + bound > LARGEST, np.inf, bound)

@@ -135,6 +135,7 @@ def _normalized(z: Off) -> Off:
     s is 1-Lipschitz in the root mean square of a change, hence at least s - rms(dz) on the way, and
     |dv| <= (|dz| + mean |dz| + |v| mean(|v| |dz|)) / s there. In float32 the mean is off by gamma(n) mean |z|,
     which shifts the differences and adds to s; squares, sum, division, root and quotient are off by gamma(n + 5).
+    Where squares overflow on their way anything is right (`Reach`).
     """
     count = z.value.shape[1]
 
@@ -174,9 +175,11 @@ def _gate(
     if n is None:
         value, terms = value + b, terms + np.abs(b.astype(np.float64))
     reach.met(terms)
-    z = Off(value, lines, box + gamma(w.shape[1] + r.shape[1] + 3) * terms)
+    count = w.shape[1] + r.shape[1] + 3
+    z = Off(value, lines, box + gamma(count) * terms + count * SUBNORMAL)
     if n is None:
         return z
+    reach.met(z.value.shape[1] * (z.most + z.most.mean(axis=1, keepdims=True)) ** 2)
     v, scale = _normalized(z), np.abs(n.astype(np.float64))
     rounding = gamma(2) * (v.most * scale + np.abs(b.astype(np.float64)))
     return Off(v.value * n + b, v.lines * n, v.box * scale + rounding)
@@ -241,7 +244,7 @@ def lstm_envelope(
             value, lines, box, terms = dense(projection, h)
             bias = np.zeros(1) if projection_bias is None else projection_bias.astype(np.float64)
             reach.met(terms + np.abs(bias))
-            box = box + gamma(len(wo) + 2) * (terms + np.abs(bias))
+            box = box + gamma(len(wo) + 2) * (terms + np.abs(bias)) + len(wo) * SUBNORMAL
             h = _clipped(Off(value + bias, lines, box), proj_clip)
         h, c = own_lines(h), with_lines(c, h.value.shape[1])
         outputs[t] = reach.allowed(h)
@@ -264,17 +267,24 @@ def svdf_envelope(
     """Allow gamma(D + 1) |W| |x| for the newest number of each filter; the others only move.
 
     A unit sums `rank` M products and the bias: gamma(rank M + 2) of their magnitudes, and the newest one's error
-    times its weight. Activations do not magnify.
+    times its weight. Each product may underflow. Activations do not magnify. Where a sum may overflow anything is
+    right.
     """
     batch, (filters, memory) = len(x), time.shape
     value, _, _, terms = dense(feature, exact(x))
-    newest = gamma(x.shape[1] + 1) * terms + SUBNORMAL
+    newest = gamma(x.shape[1] + 1) * terms + x.shape[1] * SUBNORMAL
+    newest = np.where(np.isfinite(terms) & (terms + newest > LARGEST), np.inf, newest)
     history = np.abs(state.astype(np.float64)).reshape(batch, filters, memory)
     weights = np.abs(time.astype(np.float64))
-    history = np.concatenate([history[:, :, 1:], (np.abs(value) + newest)[:, :, None]], axis=2)
+    history = np.concatenate([history[:, :, 1:], np.abs(value)[:, :, None]], axis=2)
     magnitude = np.sum(history * weights, axis=2).reshape(batch, -1, rank).sum(axis=2)
     magnitude += 0.0 if bias is None else np.abs(bias.astype(np.float64))
-    carried = (newest * weights[:, -1]).reshape(batch, -1, rank).sum(axis=2)
+    last = np.where(np.isinf(newest), np.inf, newest * weights[:, -1])
+    carried = last.reshape(batch, -1, rank).sum(axis=2)
     moved = np.zeros((batch, filters, memory))
     moved[:, :, -1] = newest
-    return gamma(rank * memory + 2) * magnitude + carried, moved.reshape(state.shape)
+    count = rank * memory + 2
+    total = magnitude + carried
+    bound = gamma(count) * total + carried + count * SUBNORMAL
+    bound = np.where(np.isfinite(magnitude) & (total + bound > LARGEST), np.inf, bound)
+    return bound, moved.reshape(state.shape)

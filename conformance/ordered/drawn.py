@@ -30,19 +30,28 @@ class Drawn(NamedTuple):
 
 
 def numbers(rng: Rng, *shape: int) -> F32:
-    """Draw numbers: of one sign, of both, of many sizes, or neighbours that nearly cancel."""
-    kind = rng.integers(4)
-    x = rng.uniform(0 if kind == 0 else -1, 1, shape)
-    if kind == 2:
-        x = np.ldexp(x, rng.integers(-12, 13, shape))
-    if kind == 3:
-        x[..., 1::2] = -x[..., : shape[-1] // 2 * 2 : 2] * (1 + rng.integers(-2, 3) * 2.0**-11)
-    return np.asarray(x, np.float32)
+    """Draw numbers of a kind: see `of_kind`."""
+    return of_kind(int(rng.choice([0, 1, 2, 3, 4, 5], p=[0.22] * 4 + [0.06] * 2)), rng, shape)
 
 
 def halves(rng: Rng, *shape: int) -> F32:
     """Draw halves, as float32 numbers."""
-    return numbers(rng, *shape).astype(np.float16).astype(np.float32)
+    return of_kind(int(rng.integers(4)), rng, shape).astype(np.float16).astype(np.float32)
+
+
+# Exponents of numbers of many sizes, of which products overflow or underflow, and of the least numbers.
+SIZES = {2: (-12, 12), 4: (-70, 70), 5: (-149, -100)}
+
+
+def of_kind(kind: int, rng: Rng, shape: tuple[int, ...]) -> F32:
+    """Draw numbers of one sign, of both, of many `SIZES`, or neighbours that nearly cancel (3)."""
+    x = rng.uniform(0 if kind == 0 else -1, 1, shape)
+    if kind in SIZES:
+        low, high = SIZES[kind]
+        x = np.ldexp(x, rng.integers(low, high + 1, shape))
+    if kind == 3:
+        x[..., 1::2] = -x[..., : shape[-1] // 2 * 2 : 2] * (1 + rng.integers(-2, 3) * 2.0**-11)
+    return np.asarray(x, np.float32)
 
 
 def pairs(a: F32, b: F32) -> tuple[F32, F32]:

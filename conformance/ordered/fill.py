@@ -17,8 +17,10 @@ def of_range(rng: Rng, rows: int, terms: int, draw: Numbers) -> Drawn:
     start, delta = np.asarray(draw(rng, 1)[0]), np.asarray(draw(rng, 1)[0])
     delta = np.where(delta == 0, np.float32(0.5), delta)
     steps = min(rows, 1000, int(60000 / (abs(float(start)) + abs(float(delta)))))
-    limit = np.asarray(np.float16(start + np.float32(steps) * delta).astype(np.float32))
-    limit = start if (limit - start) * delta < 0 else limit
+    with np.errstate(over="ignore"):
+        limit = np.asarray(np.float16(start + np.float32(steps) * delta).astype(np.float32))
+        count = (limit.astype(np.float64) - start) / delta
+    limit = limit if 0 <= count <= 1000 else start
     chain = bool(rng.integers(2))
     case = Case(range, (start, limit, delta))
     (count,) = range.output_types(case.types, {})[0].shape

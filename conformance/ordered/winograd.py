@@ -56,13 +56,21 @@ def _draw(m: int) -> Callable[..., Drawn]:
     f = F[m]
 
     def of_patches(rng: Rng, rows: int, terms: int, draw: Numbers) -> Drawn:
-        """Patches side by side, sums over as many channels as there are terms, four filters and a bias."""
+        """Patches side by side, sums over as many channels as there are terms, four filters and a bias.
+
+        What overflows on the way is computed again as plain sums (ADR 0008).
+        """
         across, depth = rows // (4 * m * m) + 1, min(terms, 64)
         x, w, b = (
             draw(rng, 1, m + 2, across * m + 2, depth),
             draw(rng, 4, 3, 3, depth),
             draw(rng, 4),
         )
+
+        def plain(add: InOrder) -> F32:
+            places = sliding_window_view(x[0], (3, 3), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+            each = np.ascontiguousarray(places).reshape(-1, 9 * depth)
+            return dense(add, each, w.reshape(4, -1)).reshape(1, m, across * m, 4)
 
         def compute(add: InOrder) -> F32:
             patches = sliding_window_view(x[0], (f.t, f.t), axis=(0, 1))[0, ::m]
@@ -74,7 +82,10 @@ def _draw(m: int) -> Callable[..., Drawn]:
                 of = np.ascontiguousarray(inputs[:, :, i, j]), weights[i, j].astype(np.float32)
                 products[:, :, i, j] = dense(add, *of)
             y = _both(_out_of, f, products)  # (across, filters, m, m)
-            return y.transpose(2, 0, 3, 1).reshape(1, m, across * m, 4) + b
+            y = y.transpose(2, 0, 3, 1).reshape(1, m, across * m, 4)
+            if not np.isfinite(y).all():
+                y = np.where(np.isfinite(y), y, plain(add))
+            return y + b
 
         return Drawn(Case(conv2d, (x, w, b)), compute, f"winograd{m}")
 

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from ..envelopes.matmul import UNIT
-from ..ordered.drawn import F32, numbers
+from ..ordered.drawn import F32, of_kind
 
 LOST = -16.6356  # exp of it is just below half of a unit of 1
 FEW = 8  # up to so many terms, rows are drawn besides: what else rounds weighs as much as the sum
@@ -33,7 +33,9 @@ def rows(first: F32) -> F32:
     if len(first) > FEW:
         return first[None]
     rng = np.random.default_rng(len(first))
-    return np.concatenate([first[None], *(numbers(rng, 64, len(first)) for _ in range(32))])
+    return np.concatenate(
+        [first[None], *(of_kind(k % 4, rng, (64, len(first))) for k in range(32))]
+    )
 
 
 @functools.cache
