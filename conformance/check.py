@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ir import Array, Graph, InputError, UnsupportedError, is_host
 from ..quant.rule import number_format
-from ..runtime.interpreter import initial_states
+from ..runtime.interpreter import check_feed, initial_states
 from ..runtime.session import Session
 from .engines.litert import LiteRT
 from .engines.onnxruntime import OnnxRuntime
@@ -103,6 +103,7 @@ def check(
         UnsupportedError: operators are missing; all are named. Or ONNX can say nothing of the network.
     """
     batches = _batches(graph, feeds, runs, seed)
+    graph = _of_one_size(graph, batches)
     report = Report(graph.name, against or "jit", len(batches))
     reasons: dict[str, str] = {}
     algorithms: list[dict[str, str]] = [{}] * len(batches)
@@ -133,6 +134,16 @@ def _batches(
     if feeds is None:
         return [random_feeds(graph, seed + i) for i in range(runs)]
     return [dict(feeds)] if isinstance(feeds, Mapping) else [dict(f) for f in feeds]
+
+
+def _of_one_size(graph: Graph, batches: Sequence[Mapping[str, Array]]) -> Graph:
+    """Return the network for inputs of the sizes that all batches have."""
+    sized = [graph.at({n: check_feed(graph, n, a) for n, a in feeds.items()}) for feeds in batches]
+    if any(g is not sized[0] for g in sized):
+        raise InputError(
+            "inputs of several sizes: what the nodes are depends on them; check one size at a time"
+        )
+    return sized[0]
 
 
 def _plan_tensors(

@@ -48,6 +48,7 @@ class Deferred:
             those in `needs` only. The graph's inputs are some of `inputs`; its outputs are `outputs`.
         needs: inputs whose contents decide what the network is.
         operators: names of the operators that it holds, as the file has them, for those who want to look.
+        most: how many graphs are remembered.
         made: the graphs that were read last, by what they are for.
     """
 
@@ -56,6 +57,7 @@ class Deferred:
     read: Callable[[Mapping[str, Any]], Graph]
     needs: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
+    most: int = KEPT
     made: OrderedDict[Hashable, Graph] = field(
         default_factory=OrderedDict, compare=False, repr=False
     )
@@ -71,7 +73,7 @@ class Deferred:
         found = self.made.get(key)
         if found is None:
             found = self.made[key] = self.read(values)
-            while len(self.made) > KEPT:
+            while len(self.made) > self.most:
                 self.made.popitem(last=False)
         return found
 
@@ -83,8 +85,9 @@ class Graph:
     `tensors` holds the declared type of every tensor; a negative or absent declared size stands for 1
     and is settled by the shapes that are fed. `dynamic` lists, for an input or output, the axes that the file leaves
     open. `origin` gives the tensor's index in the file it came from. A graph without nodes is legal.
-    `later` is what comes after the nodes, and is read from what they compute. Inputs that are no tensors, or have any
-    number of axes, are not in `tensors`.
+    `later` is what comes after the nodes, and is read from what they compute. Where the nodes hold for inputs of the
+    declared sizes only, `resized` is the network for others. Inputs that are no tensors, or have any number of axes,
+    are not in `tensors`.
     """
 
     nodes: tuple[Node, ...]
@@ -98,6 +101,15 @@ class Graph:
     dynamic: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     later: Deferred | None = None
+    resized: Deferred | None = None
+
+    def at(self, feeds: Mapping[str, Any]) -> Graph:
+        """Return the network for arrays of these sizes: itself, unless its nodes hold for others only."""
+        if self.resized is None:
+            return self
+        tensors = [n for n in self.inputs if n in self.tensors]
+        same = all(feeds[n].shape == self.tensors[n].shape for n in tensors)
+        return self if same else self.resized.graph(feeds)
 
     @property
     def kept(self) -> tuple[str, ...]:

@@ -261,8 +261,9 @@ def interpret(
     """
     check_graph(graph)
     check_names(graph, feeds)
-    values = {**graph.constants, **initial_states(graph), **(states or {})}
-    values |= {name: check_feed(graph, name, feeds[name]) for name in graph.inputs}
+    given = {name: check_feed(graph, name, feeds[name]) for name in graph.inputs}
+    graph = graph.at(given)
+    values = {**graph.constants, **initial_states(graph), **(states or {}), **given}
     missing = dict[str, None]()
     total = 0
     for node in graph.nodes:

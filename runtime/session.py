@@ -201,6 +201,7 @@ class Session:
         self._states: dict[str, Array] = {}
         self._store = Store()
         self.bodies = Bodies(self.like)
+        self._resized = Bodies(self.like, graph.resized.most if graph.resized else 0)
         self._quick: Quick | None = None  # for inputs like the last ones
         self.reset()
 
@@ -237,7 +238,9 @@ class Session:
             values = self._quick(feeds, NOTHING if out is None else out)
             if values is not None:
                 return values
-        arrays = self._arrays(feeds)
+        there, arrays = self._place(feeds)
+        if there is not self:
+            return there.run(arrays, out)
         values = self._carry(arrays, out or {}, every=False)
         return {n: self._output(n, values, arrays, out or {}) for n in self.graph.outputs}
 
@@ -245,18 +248,20 @@ class Session:
         """Run the network once; return every tensor by name. The session must have `reuse` off."""
         if self.reuse:
             raise InputError("intermediates are kept by a session made with reuse=False")
-        arrays = self._arrays(feeds)
+        there, arrays = self._place(feeds)
+        if there is not self:
+            return there.run_all(arrays)
         return {**arrays, **self._carry(arrays, {}, every=True)}
 
     def lasting_plan(self, feeds: Mapping[str, Any]) -> Plan:
         """Return a plan for these inputs that can be run again and again on them; it is not kept."""
-        arrays = {**self._arrays(feeds), **self._states}
-        return self.plan_for(self._types(arrays), keep_inputs=True)
+        there, arrays = self._place(feeds)
+        return there.plan_for(there._types({**arrays, **there._states}), keep_inputs=True)
 
     def plan(self, feeds: Mapping[str, Any]) -> Plan:
         """Return the plan for these inputs (for inspection)."""
-        arrays = {**self._arrays(feeds), **self._states}
-        return self._part(arrays).plan
+        there, arrays = self._place(feeds)
+        return there._part({**arrays, **there._states}).plan
 
     def plan_for(self, types: Mapping[str, TensorType], *, keep_inputs: bool = False) -> Plan:
         """Return a plan for inputs and states of these types, which is not kept and compiles nothing.
@@ -268,13 +273,21 @@ class Session:
 
     def algorithms(self, feeds: Mapping[str, Any]) -> dict[str, str]:
         """Return how the plan computes tensors whose error depends on it (`Step.algorithm`); after a run."""
-        return self._part({**self._arrays(feeds), **self._states}).algorithms()
+        there, arrays = self._place(feeds)
+        return there._part({**arrays, **there._states}).algorithms()
 
     def compute(
         self, arrays: Mapping[str, Array], out: Mapping[str, Array], every: bool
     ) -> dict[str, Array]:
         """Run the plan for checked inputs and states; return at least outputs and successors."""
         return self._part(arrays).run(arrays, out, every)
+
+    def _place(self, feeds: Mapping[str, Any]) -> tuple[Session, dict[str, Array]]:
+        """Return the inputs, checked, and the session for networks of their sizes: this one or another."""
+        arrays, again = self._arrays(feeds), self.graph.resized
+        if again is None or self.graph.at(arrays) is self.graph:
+            return self, arrays
+        return self._resized.session(again, arrays), arrays
 
     def _arrays(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
         if len(feeds) != len(self.graph.inputs) or any(n not in feeds for n in self.graph.inputs):

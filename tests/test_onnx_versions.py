@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from litegold.conformance.check import check
 from litegold.conformance.engines.onnxruntime import OnnxRuntime
 from litegold.conformance.judge import judge
 from litegold.conformance.tables import ENVELOPE
 from litegold.formats import load
-from litegold.ir import FormatError, UnsupportedError
+from litegold.ir import FormatError, InputError, LitegoldError, UnsupportedError
 from litegold.refimpl.softmax import softmax
+from litegold.runtime.bound import Bound
 from litegold.runtime.interpreter import interpret
 from litegold.runtime.session import Session
 
@@ -213,10 +215,49 @@ def test_an_open_size_may_be_anything(engine, computed):
         assert np.array_equal(session.run(feeds)["y"], want)
 
 
-def test_a_size_that_a_node_needs_is_closed():
+def halves_of_the_rows():
+    """Return a file whose Slice and Resize need the open size."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["all"]),
+        helper.make_node("Slice", ["all", "2", "4"], ["own"]),
+        helper.make_node("Mul", ["own", "twice"], ["more"]),
+        helper.make_node("Slice", ["all", "0", "2"], ["first"]),
+        helper.make_node("Concat", ["first", "more"], ["sizes"], axis=0),
+        helper.make_node("Resize", ["x", "", "", "sizes"], ["large"], mode="linear"),
+        helper.make_node("Flatten", ["large"], ["flat"]),
+        helper.make_node("Slice", ["flat", "0", "end", "1", "3"], ["y"]),
+    ]
+    constants = {n: int64(int(n)) for n in "01234"} | {"twice": int64(2, 2), "end": int64(2**31)}
+    return model(nodes, {"x": ("n", 2, "rows", "columns")}, opset=13, constants=constants)
+
+
+def test_a_file_is_read_again_for_the_size_that_a_node_needs(engine):
+    data = halves_of_the_rows()
+    graph = load(data)
+    assert graph.dynamic["x"] == (0, 2, 3) and graph.tensors["x"].shape == (1, 2, 1, 1)
+    session, settled = Session(graph), Session(graph, reuse=False)
+    for shape in ((1, 2, 1, 1), (3, 2, 4, 5), (1, 2, 7, 2), (3, 2, 4, 5)):
+        # multiples of a quarter of whole numbers: nothing rounds
+        feeds = {"x": np.arange(np.prod(shape), dtype=np.float32).reshape(shape)}
+        want, every = engine.run(data, feeds)["y"], interpret(graph, feeds)
+        assert np.array_equal(every["y"], want)
+        assert np.array_equal(session.run(feeds)["y"], want)
+        assert settled.run_all(feeds)["flat"].shape == every["flat"].shape
+        assert Bound(session, feeds).outputs["y"].shape == want.shape
+        assert check(graph, feeds).ok
+    with pytest.raises(InputError, match="expected shape"):
+        session.run(drawn({"x": (1, 3, 4, 5)}))
+    with pytest.raises(InputError, match="several sizes"):
+        check(graph, [drawn({"x": (1, 2, 4, 5)}), drawn({"x": (1, 2, 7, 2)})])
+
+
+def test_what_cannot_be_for_a_size_is_said_when_it_comes():
     node = helper.make_node("Reshape", ["x", "to"], ["y"])
     graph = load(model([node], {"x": ("n", 4)}, opset=13, constants={"to": int64(2, 2)}))
-    assert not graph.dynamic and graph.metadata["closed"]
+    assert graph.dynamic == {"x": (0,)} and graph.metadata["closed"]
+    assert Session(graph).run(drawn({"x": (1, 4)}))["y"].shape == (2, 2)
+    with pytest.raises(LitegoldError, match="Reshape"):
+        Session(graph).run(drawn({"x": (2, 4)}))
 
 
 def test_initializers_may_be_listed_as_inputs():

@@ -250,6 +250,13 @@ REFUSED = [
 ]
 
 
+def test_short_time_transforms_take_signals_without_an_axis_for_their_parts(engine):
+    """As PyTorch writes them. Frames of two have sums and differences only, which are exact."""
+    x = whole(np.random.default_rng(0), 2, 9)
+    step, frame = np.array(2), np.array(2)
+    agree(engine, "STFT", [x, step, None, frame], stored=(1, 3), opset=17)
+
+
 @pytest.mark.parametrize(("code", "tensors", "stored", "attributes"), REFUSED)
 def test_what_cannot_be_is_refused(code, tensors, stored, attributes):
     arrays = [None if t is None else np.asarray(t) for t in tensors]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from ...ir import FormatError, Graph, TensorType, UnsupportedError
+import numpy as np
+
+from ...ir import Deferred, FormatError, Graph, TensorType, UnsupportedError
 from ...passes.cancel_transposes import cancel_transposes
 from ..files import file_bytes, located
 from .scope import DEFAULT_DOMAINS, File, Scope
@@ -17,6 +20,7 @@ from .verify import verify
 from .workspace import OpenSizeError, Workspace
 
 OPSETS: Final = range(1, 29)
+SEVERAL: Final = 4  # readings for other sizes that are remembered, each with weights of its own
 # Sizes that stand for what a file leaves open, in the second of two readings.
 STAND_INS: Final = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
@@ -24,8 +28,9 @@ STAND_INS: Final = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 def read(source: bytes | str | os.PathLike[str], *, as_written: bool = False) -> Graph:
     """Read an ONNX file, given as bytes or as a path (external data is looked for beside it).
 
-    Sizes that the file leaves open are 1, and in `dynamic`; where a node's meaning depends on one of them, all are 1
-    for good. Whatever has no implementation is named in one error. `as_written` leaves the transpositions
+    Sizes that the file leaves open are 1, and in `dynamic`; where a node's meaning depends on one of them, the nodes
+    hold for 1 only, and the file is read again for others (`Graph.resized`). Whatever has no implementation is named
+    in one error. `as_written` leaves the transpositions
     around each node: every tensor of the file is then there, by its name.
     """
     folder = None if isinstance(source, bytes) else Path(source).parent
@@ -39,11 +44,29 @@ def read(source: bytes | str | os.PathLike[str], *, as_written: bool = False) ->
         }
         file = File(tensors, _opset(model), functions, as_written)
         try:
-            graph = _Reader(model, file, closed=False).graph()
+            return _finished(_Reader(model, file).graph(), file)
         except OpenSizeError:
-            file = replace(file, tensors=Tensors(folder))
-            graph = _Reader(model, file, closed=True).graph()
-        return graph if as_written else cancel_transposes(graph)
+            return _for_given_sizes(model, file, folder)
+
+
+def _finished(graph: Graph, file: File) -> Graph:
+    return graph if file.as_written else cancel_transposes(graph)
+
+
+def _for_given_sizes(model: Any, file: File, folder: Path | None) -> Graph:
+    """Read a file of which some node's meaning depends on a size that it leaves open: here 1, and as fed later."""
+
+    def read_for(shapes: Mapping[str, tuple[int, ...]]) -> Graph:
+        anew = replace(file, tensors=Tensors(folder), expanded=0)
+        return _finished(_Reader(model, anew, shapes).graph(), anew)
+
+    def read_again(values: Mapping[str, Any]) -> Graph:
+        return read_for({n: v.shape for n, v in values.items() if isinstance(v, np.ndarray)})
+
+    graph = read_for({})
+    operators = tuple(node.op_type for node in model.graph.node)
+    again = Deferred(graph.inputs, graph.outputs, read_again, operators=operators, most=SEVERAL)
+    return replace(graph, resized=again)
 
 
 def _parsed(data: bytes) -> Any:
@@ -66,13 +89,15 @@ def _opset(model: Any) -> int:
 
 
 class _Reader:
-    """One reading of the main graph."""
+    """One reading of the main graph: with open sizes, or for inputs of given `shapes`, where 1 stands for the rest."""
 
-    def __init__(self, model: Any, file: File, *, closed: bool) -> None:
-        self.model, self.source, self.file = model, model.graph, file
-        self.closed = closed
+    def __init__(
+        self, model: Any, file: File, shapes: Mapping[str, tuple[int, ...]] | None = None
+    ) -> None:
+        self.model, self.source, self.file, self.shapes = model, model.graph, file, shapes
         self.work = Workspace()
         self.sizes: dict[str, int] = {}
+        self.free: dict[str, tuple[int, ...]] = {}  # axes of inputs that the file leaves open
 
     def graph(self) -> Graph:
         source, work = self.source, self.work
@@ -94,7 +119,7 @@ class _Reader:
             raise FormatError("graph outputs: there are none, or one is listed twice")
         graph = scope.graph(inputs, outputs, name=source.name, metadata=self._metadata())
         ends = (n for n in (*inputs, *outputs) if n in work.types)
-        return replace(graph, dynamic={n: a for n in ends if (a := self._open_axes(n))})
+        return replace(graph, dynamic={n: a for n in ends if (a := self._open_axes(n))} | self.free)
 
     def _metadata(self) -> dict[str, Any]:
         found = {
@@ -102,7 +127,7 @@ class _Reader:
             "description": self.model.doc_string,
             "producer": self.model.producer_name,
             "opset": self.file.version,
-            "closed": self.closed,
+            "closed": self.shapes is not None,
         }
         return {key: value for key, value in found.items() if value}
 
@@ -123,6 +148,11 @@ class _Reader:
         if len(tensor.shape.dim) > MAX_RANK:
             raise FormatError(f"{where} has {len(tensor.shape.dim)} axes; at most {MAX_RANK}")
         pairs = [self._size(d, where) for d in tensor.shape.dim]
+        if self.shapes is not None:
+            free = tuple(i for i, d in enumerate(tensor.shape.dim) if d.dim_value <= 0)
+            self.free |= {name: free} if free else {}
+            given = self.shapes.get(name, tuple(p[0] for p in pairs))
+            pairs = [(n, n) for n in given]
         one, two = (TensorType(tuple(p[i] for p in pairs), dtype) for i in (0, 1))
         if (
             max(math.prod(t.shape) for t in (one, two)) * dtype.itemsize > MAX_BYTES
@@ -141,5 +171,5 @@ class _Reader:
             raise FormatError(f"{where} has a size of {dim.dim_value}")
         key = dim.dim_param or f"?{len(self.sizes)}"
         if key not in self.sizes:
-            self.sizes[key] = 1 if self.closed else STAND_INS[len(self.sizes) % len(STAND_INS)]
+            self.sizes[key] = STAND_INS[len(self.sizes) % len(STAND_INS)]
         return 1, self.sizes[key]

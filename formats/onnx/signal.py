@@ -75,6 +75,10 @@ def dft_of(source: OnnxSource) -> str:
 def stft_of(source: OnnxSource) -> str:
     """Frames, gathered from places that are known, times the window, and their transforms."""
     x, step, window = source.input(0), source.numbers(1, "", 17), source.optional(2)
+    if (
+        len(source.shape(x)) == 2
+    ):  # real numbers without an axis of their own, as PyTorch writes them
+        x = source.reshaped(x, (*source.shape(x), 1))
     (_, length, parts), size = source.shape(x), source.numbers(3, "", 17)
     frame = size[0] if size else source.shape(window)[0] if window is not None else length
     if not step or step[0] < 1 or not 0 < frame <= length:

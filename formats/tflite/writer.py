@@ -154,7 +154,8 @@ class _Writer:
             buffer = len(self.values)
             self.values.append(type.value)
         text_type = name in self.texts  # its shape counts texts, not their bytes
-        open_axes = () if text_type else self.graph.dynamic.get(name, ())
+        closed = text_type or self.graph.resized is not None  # its nodes hold for these sizes
+        open_axes = () if closed else self.graph.dynamic.get(name, ())
         signature = [-1 if i in open_axes else n for i, n in enumerate(type.shape)]
         shape = self._numbers((1,) if text_type else type.shape, np.int32)
         marks = self._numbers(signature, np.int32) if open_axes else 0
