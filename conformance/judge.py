@@ -144,8 +144,8 @@ def node_bounds(
         return zeros
     if node.op.moves:
         return zeros  # nothing is computed
-    if form == "f16" and "f32" in node.op.dtypes:
-        return _half_bounds(node, types, args, want, algorithms)
+    if stores_halves(node, types):
+        return _half_bounds(node, args, want, algorithms)
     if form == "hybrid":
         args = [real_values(a, t) for a, t in zip(args, types, strict=True)]
     elif (form != "f32" and (node.op, form) in INT8) or not any(is_float(w.dtype) for w in want):
@@ -167,9 +167,26 @@ def node_bounds(
     )
 
 
+def stores_halves(node: Node, types: Sequence[TensorType | None]) -> bool:
+    """Whether a node computes in float32 what it stores as float16."""
+    form = number_format(node.op, tuple(types), node.dialect)
+    halves = form == "f16" and "f32" in node.op.dtypes
+    return halves and not node.op.moves and not is_native(node.op, form, node.dialect)
+
+
+def single_bounds(
+    node: Node, args: Sequence[Array | None], algorithms: Mapping[str, str] | None = None
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Return the float32 results of a node on halves, and the bounds of these."""
+    wide = [a.astype(np.float32) if a is not None and a.dtype == np.float16 else a for a in args]
+    types = [None if a is None else TensorType.of(a) for a in wide]
+    out = node.op.output_types(tuple(types), {**node.op.attributes, **node.attributes})
+    exact = evaluate(node, types, out, wide)
+    return exact, node_bounds(node, types, wide, exact, algorithms)
+
+
 def _half_bounds(
     node: Node,
-    types: Sequence[TensorType | None],
     args: Sequence[Array | None],
     want: Sequence[Array],
     algorithms: Mapping[str, str] | None,
@@ -182,12 +199,7 @@ def _half_bounds(
     rounded: what two roundings may give. Where it is not, the sign of a zero is free. Where only the half result
     is NaN, halves between the nodes of a chain overflowed, which need not be made: anything is right.
     """
-    wide = [a.astype(np.float32) if a is not None and a.dtype == np.float16 else a for a in args]
-    wide_types = [None if a is None else TensorType.of(a) for a in wide]
-    attributes = {**node.op.attributes, **node.attributes}
-    out = node.op.output_types(tuple(wide_types), attributes)
-    exact = evaluate(node, wide_types, out, wide)
-    found = node_bounds(node, wide_types, wide, exact, algorithms)
+    exact, found = single_bounds(node, args, algorithms)
     return tuple(
         _rounded_ends(m, e, w) if w.dtype == np.float16 else e
         for m, e, w in zip(exact, found, want, strict=True)
