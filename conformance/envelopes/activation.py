@@ -68,12 +68,12 @@ def hard_swish_envelope(x: Array) -> F64:
 
 @ENVELOPE.of(elu)
 def elu_envelope(x: Array, *, alpha: float = 1.0) -> F64:
-    """Seven roundings: four of exp(x), one of the difference to 1, one of the product, one of alpha; and alpha u.
+    """Seven roundings: four of exp(x) - 1, one of a difference, one of the product, one of alpha; and 4 alpha exp(x) u.
 
-    The latter is what a rounded exp(x) leaves of the difference.
+    The latter is what four roundings of exp(x) leave of the difference to 1.
     """
     wide, a = np.minimum(np.asarray(x, np.float64), 0), np.float64(np.float32(alpha))
-    bent = roundings(a * np.expm1(wide), 7) + np.abs(a) * UNIT
+    bent = roundings(a * np.expm1(wide), 7) + 4 * UNIT * np.abs(a) * np.exp(wide)
     return np.where(np.asarray(x) < 0, bent, 0.0)
 
 

@@ -60,10 +60,11 @@ def attention_envelope(
     """Carry an error from stage to stage.
 
     raw: gamma(D + 6) of the magnitudes of the D products, whose factors may each be multiplied by a rounded root of the
-    scale. capped: tanh has no slope above 1, so that error stays; its argument, its value (times c) and the product
-    with c round. biased: a sum rounds. weights: see `_weights`. Values: the sum of the weights' errors times |v|, and
-    gamma(S + 3) of the magnitudes of the S products. Each stage, as a result, has the reference's rounding. What is not
-    finite may reach others of its head: anything is right there.
+    scale; where that underflows it is off by the least number, times the other factor. capped: tanh has no slope above
+    1, so that error stays; its argument, its value (times c) and the product with c round. biased: a sum rounds.
+    weights: see `_weights`. Values: the sum of the weights' errors times |v|, and gamma(S + 3) of the magnitudes of the
+    S products. Each stage, as a result, has the reference's rounding. What is not finite may reach others of its head:
+    anything is right there.
     """
     shared = q.shape[1] // k.shape[1]
     used = keys_in_use(k, lengths)
@@ -72,6 +73,8 @@ def attention_envelope(
     s = factor * (q.astype(np.float64) @ keys.swapaxes(2, 3))
     terms = abs(factor) * (np.abs(q.astype(np.float64)) @ np.abs(keys).swapaxes(2, 3))
     off = gamma(q.shape[3] + 6) * terms + (q.shape[3] + 2) * SUBNORMAL
+    least = SUBNORMAL * abs(factor) ** 0.5
+    off = off + least * (np.abs(q).sum(3, dtype="f8")[..., None] + np.abs(keys).sum(3)[:, :, None])
     off = np.where(terms > LARGEST / 2, np.inf, off)
     stages = {"raw": off + U * np.abs(s)}
     if cap > 0:

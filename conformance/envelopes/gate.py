@@ -53,14 +53,17 @@ def softsign_envelope(x: Array) -> F64:
 
 @ENVELOPE.of(selu)
 def selu_envelope(x: Array, *, alpha: float = SELU_ALPHA, gamma: float = SELU_GAMMA) -> F64:
-    """One rounding on the right. On the left seven: four of e**x, one of the difference, two of products; and u.
+    """One rounding on the right. On the left seven: four of e**x - 1, one of a difference, two of products; and more.
 
-    The latter is what a rounded e**x leaves of the difference to 1, times alpha gamma.
+    That is 4 e**x u, what four roundings of e**x leave of the difference to 1, times alpha gamma.
     """
     wide = np.asarray(x, np.float64)
     a, c = np.float64(np.float32(alpha)), np.float64(np.float32(gamma))
     with np.errstate(all="ignore"):
-        left = roundings(c * a * np.expm1(np.minimum(wide, 0)), 7) + np.abs(c * a) * UNIT
+        power = np.exp(np.minimum(wide, 0))
+        left = (
+            roundings(c * a * np.expm1(np.minimum(wide, 0)), 7) + 4 * UNIT * np.abs(c * a) * power
+        )
         return np.where(wide > 0, roundings(c * wide, 1), left)
 
 
@@ -68,13 +71,15 @@ def selu_envelope(x: Array, *, alpha: float = SELU_ALPHA, gamma: float = SELU_GA
 def celu_envelope(x: Array, *, alpha: float = 1.0) -> F64:
     """As selu, and a rounding of t = x / alpha; on the right x is exact.
 
-    It moves e**t - 1 by |t| roundings where t > 0 (alpha < 0), else by less than one.
+    The latter moves e**t - 1 by |t| roundings where t > 0 (alpha < 0), else by less than one.
     """
     wide, a = np.asarray(x, np.float64), np.float64(np.float32(alpha))
     with np.errstate(all="ignore"):
         t = wide / a
         bend = np.minimum(a * np.expm1(t), 0)
-        bound = roundings(bend, 7 + np.maximum(t, 0)) + np.abs(a) * UNIT
+        bound = roundings(bend, 7 + np.maximum(t, 0)) + np.abs(a) * 4 * UNIT * np.minimum(
+            np.exp(t), 1
+        )
     return np.where((wide > 0) & (a > 0), 0.0, bound)
 
 

@@ -37,7 +37,7 @@ def resize_envelope(
     may be added more than once: its |weights| count. Each of at most that many operations may underflow, and what it
     left is multiplied by later weights, of which those of an axis sum to less than W: their |sum|, at least 1. Partial
     sums that overflow do so where the elements that take part exceed the largest float32 when multiplied by all W.
-    Copies are exact.
+    Copies are exact, but for the sign of a zero, to which others times 0 may be added.
     """
     out = tuple(whole_numbers(size))
     if mode == "nearest":
@@ -56,4 +56,4 @@ def resize_envelope(
     for axis, along in enumerate(taps):
         if along is not None and along.outside.any():
             np.moveaxis(bound, axis, 0)[along.outside] = 0
-    return bound if used else np.zeros(())
+    return bound if used else np.where(x == 0, TINY, 0.0)
