@@ -69,7 +69,7 @@ def _constant(v: Vectors, lanes: int, value: float | np.float32) -> Value:
     return v.full("f32", float(value), lanes)
 
 
-def _reduced(v: Vectors, bounded: Value) -> tuple[Value, Value, Value]:
+def reduced(v: Vectors, bounded: Value) -> tuple[Value, Value, Value]:
     """Return (marked, n, p): `bounded` is n ln 2 + r with e**r = 1 + p; the last bits of `marked` are n."""
     real = functools.partial(_constant, v, bounded.type.count)
     magic = real(MAGIC)
@@ -86,7 +86,14 @@ def _reduced(v: Vectors, bounded: Value) -> tuple[Value, Value, Value]:
 def exp_of(v: Vectors, x: Value) -> Value:
     """Return e**x of float32 vectors within 2 units in the last place; NaN stays."""
     real = functools.partial(_constant, v, x.type.count)
-    _, n, p = _reduced(v, v.clamp(x, real(-104), real(89)))
+    _, n, p = reduced(v, v.clamp(x, real(-104), real(89)))
+    return v.times_power(v.b.fadd(real(1), p), n)
+
+
+def exp_down(v: Vectors, x: Value) -> Value:
+    """Return e**x of float32 vectors that are not above 0; NaN stays."""
+    real = functools.partial(_constant, v, x.type.count)
+    _, n, p = reduced(v, v.at_least(x, real(-104)))
     return v.times_power(v.b.fadd(real(1), p), n)
 
 
@@ -105,7 +112,7 @@ def tanh_of(v: Vectors, x: Value) -> Value:
     real, words = functools.partial(_constant, v, lanes), v.vector("s32", lanes)
     sign = v.b.and_(v.b.bitcast(x, words), v.full("s32", -(2**31), lanes))
     size = v.b.bitcast(v.b.xor(v.b.bitcast(x, words), sign), x.type)
-    marked, _, p = _reduced(v, v.at_most(v.b.fadd(size, size), real(FLAT)))
+    marked, _, p = reduced(v, v.at_most(v.b.fadd(size, size), real(FLAT)))
     bits = v.b.shl(v.b.bitcast(marked, words), v.full("s32", 23, lanes))
     power = v.b.bitcast(v.b.add(bits, v.full("s32", 127 << 23, lanes)), x.type)
     m = v.fma(power, p, v.b.fsub(power, real(1)))

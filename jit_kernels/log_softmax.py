@@ -1,51 +1,45 @@
-"""The logarithm of the softmax of float32 rows: powers and their sum in float64 vectors."""
+"""The logarithm of the softmax of float32 rows: the powers are added up, and none of them is kept."""
 
 from __future__ import annotations
 
 import math
 
 from ..refimpl.softmax import log_softmax
+from .exponential import exp_down
 from .kernel import I64, OK, kernel, share
 from .lowering import Site, Step, lowers
 from .reduce_rows import joined, larger, same
 from .simd import Value, Vectors, tile
-from .wide_math import exp_wide, log_wide
+from .softmax import across
+from .trigonometry import log32
 
 
 @tile("f32_log_softmax_rows")
 def log_softmax_rows(v: Vectors, x: I64, y: I64, rows: I64, count: I64) -> None:
-    """Subtract from each element the largest of its row and the logarithm of the sum of powers from there."""
-    vectors, wide = v.b.sdiv(count, v.const(v.lanes)), v.vector("f64")
+    """Subtract from each element the largest of its row, then the logarithm of the sum of powers from there."""
+    vectors, none = v.b.sdiv(count, v.const(v.lanes)), v.full("f32", 0.0)
     done = v.mul(vectors, v.lanes)
-    some, rest, none = v.mask(v.b.sub(count, done)), v.mul(done, 4), v.full("f64", 0.0)
+    some, rest = v.mask(v.b.sub(count, done)), v.mul(done, 4)
 
     def row(r: Value) -> list[Value]:
         line, to = (v.pointer(place, v.mul(v.mul(r, count), 4)) for place in (x, y))
         most = v.splat(joined(v, line, count, same, larger, -math.inf))
-        origin = v.b.fpext(most, wide)
 
-        def off(part: Value) -> Value:
-            return v.b.fsub(v.b.fpext(part, wide), origin)
+        def power(acc: Value, at: Value) -> Value:
+            return v.b.fadd(acc, exp_down(v, v.b.fsub(v.load("f32", line, at), most)))
 
-        def add(i: Value, acc: Value) -> list[Value]:
-            part = v.load("f32", line, v.mul(i, 4 * v.lanes))
-            return [v.b.fadd(acc, exp_wide(v, off(part)))]
-
-        (acc,) = v.carry(vectors, [none], add)
-        last = off(v.load_some("f32", some, line, rest))
-        acc = v.b.fadd(acc, v.b.select(some, exp_wide(v, last), none))
-        less = log_wide(v, v.splat(v.fold(acc, v.b.fadd), v.lanes))
-
-        def result(distance: Value) -> Value:
-            return v.b.fptrunc(v.b.fsub(distance, less), v.vector("f32"))
+        last = v.b.fsub(v.load_some("f32", some, line, rest), most)
+        total = across(v, vectors, none, power, v.b.fadd)
+        total = v.b.fadd(total, v.b.select(some, exp_down(v, last), none))
+        less = log32(v, v.splat(v.fold(total, v.b.fadd)))
 
         def write(i: Value) -> list[Value]:
             at = v.mul(i, 4 * v.lanes)
-            v.store(result(off(v.load("f32", line, at))), to, at)
+            v.store(v.b.fsub(v.b.fsub(v.load("f32", line, at), most), less), to, at)
             return []
 
         v.carry(vectors, [], write)
-        v.store_some(result(last), some, to, rest)
+        v.store_some(v.b.fsub(last, less), some, to, rest)
         return []
 
     v.carry(rows, [], row)

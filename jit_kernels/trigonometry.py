@@ -1,12 +1,18 @@
-"""Logarithm, circular and hyperbolic functions of float32: widened to float64, a vector at a time, rounded once."""
+"""Logarithm, circular and hyperbolic functions of float32: in float32 where products and sums are fused, or else wide.
+
+Wide ones are found in float64, a vector at a time, and rounded once.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from ..ir import Op
 from ..refimpl import trigonometry as ours
 from ..refimpl.unary import cos, log, sin
+from . import narrow_math as narrow
 from .activation import each
 from .kernel import I64, OK, Kernel, kernel, share
 from .lowering import Site, Step, lowers
@@ -56,6 +62,30 @@ def wide_row(name: str, of: Function) -> Tile:
 
     row.__doc__ = of.__doc__
     return tile(name)(row)
+
+
+def either(near: Function, wide: Function) -> Function:
+    """Return a function of float32 vectors: `near` where the target fuses products with sums, else `wide`."""
+    return lambda v, x: near(v, x) if narrow.fuses(v) else by_float64(v, x, wide)
+
+
+log32 = either(narrow.log_of, log_wide)
+
+
+def either_row(name: str, near: Function, wide: Function) -> Tile:
+    """Make the tile of a function that has a form for float32 vectors."""
+
+    def row(v: Vectors, x: I64, y: I64, count: I64) -> None:
+        each(v, x, y, count, either(near, wide))
+
+    row.__doc__ = near.__doc__
+    return tile(name)(row)
+
+
+def reducing_row(name: str, near: Callable[..., Value], wide: Function) -> Tile:
+    """The same of one that leaves what is far out to the wide form."""
+    far = functools.partial(by_float64, of=wide)
+    return either_row(name, functools.partial(near, far=far), wide)
 
 
 def _leg(v: Vectors, x: Value) -> Value:
@@ -121,18 +151,18 @@ def cosh_wide(v: Vectors, x: Value) -> Value:
     return v.b.fmul(v.b.fadd(p, v.b.fdiv(real(v, x, 1), p)), real(v, x, 0.5))
 
 
-log_row = wide_row("f32_log_row", log_wide)
-sin_row = wide_row("f32_sin_row", sin_wide)
-cos_row = wide_row("f32_cos_row", cos_wide)
-tan_row = wide_row("f32_tan_row", tan_wide)
-acos_row = wide_row("f32_acos_row", acos_wide)
-asin_row = wide_row("f32_asin_row", asin_wide)
-atan_row = wide_row("f32_atan_row", atan_wide)
-acosh_row = wide_row("f32_acosh_row", acosh_wide)
-asinh_row = wide_row("f32_asinh_row", asinh_wide)
-atanh_row = wide_row("f32_atanh_row", atanh_wide)
-cosh_row = wide_row("f32_cosh_row", cosh_wide)
-sinh_row = wide_row("f32_sinh_row", sinh_wide)
+log_row = either_row("f32_log_row", narrow.log_of, log_wide)
+sin_row = reducing_row("f32_sin_row", narrow.sin_of, sin_wide)
+cos_row = reducing_row("f32_cos_row", narrow.cos_of, cos_wide)
+tan_row = reducing_row("f32_tan_row", narrow.tan_of, tan_wide)
+acos_row = either_row("f32_acos_row", narrow.acos_of, acos_wide)
+asin_row = either_row("f32_asin_row", narrow.asin_of, asin_wide)
+atan_row = either_row("f32_atan_row", narrow.atan_of, atan_wide)
+acosh_row = either_row("f32_acosh_row", narrow.acosh_of, acosh_wide)
+asinh_row = either_row("f32_asinh_row", narrow.asinh_of, asinh_wide)
+atanh_row = either_row("f32_atanh_row", narrow.atanh_of, atanh_wide)
+cosh_row = either_row("f32_cosh_row", narrow.cosh_of, cosh_wide)
+sinh_row = either_row("f32_sinh_row", narrow.sinh_of, sinh_wide)
 
 
 @kernel
