@@ -19,14 +19,18 @@ from litegold.refimpl import (
     binary,
     bitwise,
     channel,
+    conv_nd,
     gate,
     gather,
     join,
     logic,
     norm,
+    pool_nd,
     reduce,
     scan,
+    scatter,
     shape,
+    signal,
     softmax,
     sort,
     trigonometry,
@@ -39,12 +43,12 @@ ROWS, COLUMNS = 256, 1024
 
 @dataclass(frozen=True)
 class Small:
-    """One operator on one set of arguments; `numpy` takes the arguments that are tensors."""
+    """One operator on one set of arguments; `numpy` takes the arguments that are tensors; None: there is no such."""
 
     family: str
     name: str
     case: Case
-    numpy: Callable[..., Any]
+    numpy: Callable[..., Any] | None
 
 
 def _numbers(low: float, high: float, seed: int = 0) -> Array:
@@ -59,7 +63,7 @@ class _Table:
         self,
         family: str,
         op: Op[..., Any],
-        numpy: Callable[..., Any],
+        numpy: Callable[..., Any] | None,
         *args: Array,
         constant: tuple[int, ...] = (),
         **attributes: Any,
@@ -182,6 +186,7 @@ def cases() -> Iterator[Small]:
         "reduction, axis 1", scan.cumsum, lambda x: x.cumsum(1), WIDE, _s32(1), constant=(1,)
     )
     _movement(table)
+    _transforms(table)
     for normal in (_Norm(softmax.softmax, _softmax), _Norm(softmax.log_softmax, _log_softmax)):
         table.enter("normalisation", normal.op, normal.numpy, WIDE)
     scale, bias = ROW, ROW - np.float32(1)
@@ -236,5 +241,33 @@ def _movement(table: _Table) -> None:
     table.enter("movement", gather.gather, lambda x, i: x[i], WIDE, rows, axis=0)
     columns = np.random.default_rng(0).permutation(COLUMNS).astype(np.int32)
     table.enter("movement", gather.gather, lambda x, i: x[:, i], WIDE, columns, axis=1)
-    best = lambda x: np.sort(np.partition(x, -8, 1)[:, -8:], 1)  # noqa: E731
-    table.enter("movement", sort.topk, best, WIDE, _s32(8)[0], constant=(1,))
+    for k in (8, 100):
+        best = lambda x, k=k: np.sort(np.partition(x, -k, 1)[:, -k:], 1)  # noqa: E731
+        table.enter("movement", sort.topk, best, WIDE, _s32(k)[0], constant=(1,))
+    places = np.argsort(WIDE, 1).astype(np.int64)
+    put = lambda x, i, y: np.put_along_axis(x.copy(), i[..., 1], y, 1)  # noqa: E731
+    each = np.stack([np.arange(ROWS)[:, None] + 0 * places, places], -1)
+    table.enter("movement", scatter.scatter_nd_update, put, WIDE, each, OTHER)
+    table.enter("movement", logic.nonzero, np.argwhere, np.maximum(WIDE, 4) - np.float32(4))
+
+
+def _transforms(table: _Table) -> None:
+    """Numbers that are not of rows: spectra, and windows of an image of channels, for which NumPy has no function."""
+    real = lambda x: np.fft.rfft(x[..., 0])  # noqa: E731
+    table.enter("transform", signal.dft, real, WIDE[..., None], axis=1, onesided=True)
+    short = WIDE.reshape(-1)[: 640 * 400].reshape(640, 400, 1)
+    table.enter("transform", signal.dft, real, short, axis=1, onesided=True)
+    pairs = lambda x: np.fft.fft(x.view(np.complex64)[..., 0])  # noqa: E731
+    table.enter("transform", signal.dft, pairs, WIDE.reshape(ROWS, -1, 2), axis=1)
+    image, small = WIDE.reshape(1, 64, 64, 64), WIDE.reshape(4, 32, 32, 64)[:1]
+    table.enter(
+        "transform", pool_nd.max_pool, None, image, kernel=(3, 3), pad=(2, 2, 2, 2), dilation=(2, 2)
+    )
+    filters = UNIT[:128].reshape(-1)
+    for k, o in ((4, 32), (2, 64)):
+        w = filters[: o * k * k * 64].reshape(o, k, k, 64)
+        pad = ((k - 2) // 2,) * 4
+        table.enter(
+            "transform", conv_nd.conv_transpose, None, small, w, _s32(1, 64, 64, o), constant=(1, 2),
+            stride=(2, 2), pad=pad,
+        )  # fmt: skip

@@ -10,10 +10,12 @@ import numpy as np
 from ..refimpl.reduce import arg_max, arg_min
 from .kernel import I64, OK, Kernel, R, T, kernel, kernel_family, share
 from .lowering import Site, Step, lowers
+from .reduce_rows import joined, same
 from .simd import LANES, Tile, Value, Vectors, tile
 
 BITS = 23  # below a byte in a key
 FOLLOWING = (1 << BITS) - 1
+NOWHERE = 2**31 - 1
 FORMATS = ("f32", "s8", "u8", "s32")
 
 
@@ -92,6 +94,70 @@ def byte_position_s64(
     return OK
 
 
+def _float_tile(name: str, sign: str, none: float) -> Tile:
+    """Return the tile of rows of float32: `sign` tells what comes before what, `none` comes before nothing."""
+
+    @tile(name)
+    def rows(v: Vectors, x: I64, y: I64, rows: I64, count: I64, wide: I64) -> None:
+        """Find the extreme of each row, then the least place of one that equals it; 0 where all are NaN."""
+        vectors, nowhere = v.b.sdiv(count, v.const(v.lanes)), v.full("s32", NOWHERE)
+        order = v.ir.Constant(v.vector("s32"), list(range(v.lanes)))
+        done = v.mul(vectors, v.lanes)
+        some = v.mask(v.b.sub(count, done))
+
+        def before(v: Vectors, a: Value, b: Value) -> Value:
+            return v.b.select(v.b.fcmp_ordered(sign, b, a), b, a)
+
+        def least(a: Value, b: Value) -> Value:
+            return v.b.select(v.b.icmp_signed("<", b, a), b, a)
+
+        def row(r: Value) -> list[Value]:
+            line = v.pointer(x, v.mul(v.mul(r, count), 4))
+            best = v.splat(joined(v, line, count, same, before, none))
+
+            def place(x: Value, first: Value) -> Value:
+                here = v.b.add(order, v.splat(v.narrow(first, "s32")))
+                return v.b.select(v.b.fcmp_ordered("==", x, best), here, nowhere)
+
+            def step(i: Value, found: Value) -> list[Value]:
+                first = v.mul(i, v.lanes)
+                return [least(found, place(v.load("f32", line, v.mul(first, 4)), first))]
+
+            (found,) = v.carry(vectors, [nowhere], step)
+            last = place(v.load_some("f32", some, line, v.mul(done, 4)), done)
+            top = v.fold(least(found, v.b.select(some, last, nowhere)), least)
+            none_is = v.b.icmp_signed("==", top, v.ir.Constant(top.type, NOWHERE))
+            top = v.b.select(none_is, v.ir.Constant(top.type, 0), top)
+            at, long = v.mul(r, wide), v.b.icmp_signed("==", wide, v.const(8))
+            with v.when(long):
+                v.store(v.b.sext(top, v.element("s64")), y, at)
+            with v.when(v.b.not_(long)):
+                v.store(top, y, at)
+            return []
+
+        v.carry(rows, [], row)
+
+    return rows
+
+
+first_largest = _float_tile("f32_first_largest", ">", -math.inf)
+first_smallest = _float_tile("f32_first_smallest", "<", math.inf)
+
+
+@kernel
+def f32_position(
+    x: I64, y: I64, outer: I64, count: I64, size: I64, largest: I64, tid: I64, threads: I64
+) -> I64:
+    """Threads share the rows; a position has `size` bytes."""
+    start, stop = share(outer, tid, threads)
+    at, to = x + 4 * start * count, y + size * start
+    if largest:
+        first_largest(at, to, stop - start, count, size)
+    else:
+        first_smallest(at, to, stop - start, count, size)
+    return OK
+
+
 BYTES: dict[str, Kernel] = {"s32": byte_position_s32, "s64": byte_position_s64}
 
 
@@ -107,4 +173,6 @@ def lower_arg(site: Site) -> list[Step]:
     if x.type.dtype.itemsize == 1 and sizes[2] == 1 and LANES <= sizes[1] <= FOLLOWING:
         turn = (0 if x.type.dtype == np.uint8 else 128) ^ (0 if largest else 255)
         return [Step(BYTES[y.type.format], (x, y, *sizes[:2], turn))]
+    if x.type.format == "f32" and sizes[2] == 1 and sizes[1] < NOWHERE:
+        return [Step(f32_position, (x, y, *sizes[:2], y.type.dtype.itemsize, largest))]
     return [Step(position[x.type.format, y.type.format], (x, y, *sizes, largest))]
