@@ -5,8 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from litegold.conformance.judge import expected
-from litegold.conformance.laws.law import LAWS, Run, asked, on_small_integers
+from litegold.conformance.laws.law import LAWS, asked, by_plan, by_reference, on_small_integers
 from litegold.conformance.tables import CASES
 from litegold.ir import OPS, load_all
 from litegold.jit_kernels.lowering import CPU
@@ -34,16 +33,6 @@ QUICK = [key for key in KEYS if key[1] in (FORMS[key[0]][0], "s8", "u8", "s32")]
 
 def key_id(key):
     return f"{key[0].__name__}-{key[1]}"
-
-
-by_reference = Run(expected)
-
-
-@Run
-def by_plan(case):
-    session = Session(case.graph(), 1, fold=False, split_from=0)
-    values = session.run(case.feeds())
-    return [values[name] for name in session.graph.outputs]
 
 
 def check(key, count, derandomize):

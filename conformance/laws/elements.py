@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import ANY, FORMAT_OF, Array, Op
+from ...ir import ANY, FORMAT_OF, FORMATS, Array, Op
 from ...refimpl.activation import (
     elu,
     gelu,
@@ -286,6 +286,17 @@ def another_unit(run: Run, case: Case, rng: Rng) -> Pairs:
             yield run(changed(case, x * two, s * two)), y
         elif case.op is dequantize_linear and np.isfinite(y * two).all():
             yield run(changed(case, ..., s * two)), y * two
+
+
+@law(quantize_linear, exact=False)
+def every_integer_is_reached(run: Run, case: Case, rng: Rng) -> Pairs:
+    """All integers of the type come back from the numbers that they stand for, its ends too."""
+    form = value_of(case, "to")
+    if form in ("s8", "u8", "s16", "u16"):
+        info, scale = np.iinfo(FORMATS[form]), np.array(0.25, np.float32)
+        whole = np.arange(info.min, info.max + 1, dtype=FORMATS[form])
+        real = whole.astype(np.float32) * scale
+        yield run(Case(quantize_linear, (real, scale), {"to": form})), whole
 
 
 @law(dequantize_linear, formats=("s8", "u8", "s16", "u16"), exact=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Array, Facet, Op, QuantParams
+from ...runtime import Session
 from ..case import Case
 from ..judge import Verdict, bounds, expected, judge
 
@@ -124,6 +125,26 @@ def permuted(quant: QuantParams | None, order: Array) -> QuantParams | None:
 def slack(case: Case, output: int = 0) -> Array:
     """Return by how much two right results of a case may differ: its envelope, twice."""
     return 2 * bounds(case, expected(case))[output]
+
+
+by_reference = Run(expected)
+
+
+@Run
+def by_plan(case: Case) -> Sequence[Array]:
+    """Run the compiled kernels, on one thread."""
+    session = Session(case.graph(), 1, fold=False, split_from=0)
+    values = session.run(case.feeds())
+    return [values[name] for name in session.graph.outputs]
+
+
+def laws_hold(case: Case, run: Run, seed: int = 0) -> Verdict:
+    """Ask an implementation all laws of a case's operator; return the first verdict against it."""
+    if case.op not in LAWS:
+        return Verdict(True)
+    laws = (law for law in LAWS[case.op] if law.holds_in(case.format))
+    verdicts = (asked(law, run, case, seed)[0] for law in laws)
+    return next((verdict for verdict in verdicts if not verdict), Verdict(True))
 
 
 def asked(law: Law, run: Run, case: Case, seed: int) -> tuple[Verdict, int]:

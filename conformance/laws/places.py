@@ -65,6 +65,19 @@ def a_slice_of_a_slice(run: Run, case: Case, rng: Rng) -> Pairs:
     yield run(_then(case, slice, y, begin, size)), y
 
 
+@law(slice, formats=ALL, exact=False)
+def slices_of_what_is_turned_around(run: Run, case: Case, rng: Rng) -> Pairs:
+    """A slice turned around is one of what is turned around, as far from the other end."""
+    x, begin, size = case.args
+    assert x is not None and begin is not None and size is not None
+    if x.ndim:
+        first = begin.reshape(-1).astype(np.int64)
+        counts = np.where(size.reshape(-1) < 0, np.array(x.shape) - first, size.reshape(-1))
+        last = (np.array(x.shape) - first - counts).astype(np.int32)
+        turned = _then(case, slice, np.flip(x).copy(), last, counts.astype(np.int32))
+        yield run(turned), np.flip(run(case))
+
+
 @law(concat, formats=ALL, exact=False)
 def parts_are_found(run: Run, case: Case, rng: Rng) -> Pairs:
     """The first part is a slice of the whole."""

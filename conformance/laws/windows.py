@@ -175,6 +175,17 @@ def depth_may_be_cut(run: Run, case: Case, rng: Rng) -> Pairs:
     yield run(changed(case, x[..., order], y[..., order, :])), whole
 
 
+@law(matmul_integer, formats=EVERY, exact=False)
+def zero_points_come_off(run: Run, case: Case, rng: Rng) -> Pairs:
+    """With a zero point it is the product less that of a matrix of zero points."""
+    x, y, x_zero, y_zero = (*case.args, None, None)[:4]
+    assert x is not None
+    if x_zero is not None:
+        zeros = np.broadcast_to(x_zero, x.shape).copy()
+        plain = [run(Case(matmul_integer, (a, y, None, y_zero))) for a in (x, zeros)]
+        yield run(case), plain[0] - plain[1]
+
+
 @law(conv_integer, formats=EVERY, exact=False)
 def zero_points_are_subtracted(run: Run, case: Case, rng: Rng) -> Pairs:
     """A filter of its zero point is one of zeros; the sums of two shares of it are those of the whole."""

@@ -49,6 +49,42 @@ double_rounding_to_half: half-narrow
 """,
 )
 mutants(
+    "refimpl/narrow.py",
+    r"""
+mantissa_of_powers_is_masked: cast-f32
+# the lowest bits of the mantissa do not count: a little more than a power of two is not rounded up
+# onnx #7784 (e8m0)
+- up = {"up": mantissa > 0.5,
++ up = {"up": mantissa >= 0.5 + 2.0**-20,
+
+double_rounding_to_narrow: cast-f64
+# float64 is rounded to float32 and then to bfloat16 or float8
+# ml_dtypes #401, Halide #8906
+- wide = odd_float64(x)
++ wide = odd_float64(x).astype(np.float32).astype(np.float64)
+""",
+)
+mutants(
+    "refimpl/affine.py",
+    r"""
+linear_quantization_is_symmetric: quantize_linear-f32
+# integers end at -127 instead of -128
+# onnxruntime #3442
+- return cast(np.clip(whole, *limits(to)), to=to)
++ return cast(np.clip(whole, limits(to)[0] + (to[0] == "s"), limits(to)[1]), to=to)
+""",
+)
+mutants(
+    "refimpl/integer_products.py",
+    r"""
+zero_point_of_matrices_in_eight_bits: matmul_integer-u8 matmul_integer-s8
+# the zero point is subtracted in eight bits, which wraps
+# onnxruntime #7524 (MatMulInteger)
+- v.astype(np.int64) - (0 if zero is None else zero.astype(np.int64))
++ (v - (v.dtype.type(0) if zero is None else zero)).astype(np.int64)
+""",
+)
+mutants(
     "quant/dynamic.py",
     r"""
 ties_of_dynamic_quantization: fully_connected-hybrid conv2d-hybrid
@@ -181,5 +217,11 @@ pad_takes_the_other_end: pad-f32 pad-s8
 # onnx (asymmetric Pad)
 - np.pad(x, paddings.reshape(-1, 2), constant_values
 + np.pad(x, paddings.reshape(-1, 2)[:, ::-1], constant_values
+
+what_is_cut_is_at_the_end: slice-f32 slice-s8
+# negative amounts, which the reader of files makes a slice of, cut the end in place of the beginning
+# onnx (negative Pad)
+- return x[tuple(builtins.slice(b, b + c) for b, c in zip(starts, counts, strict=True))].copy()
++ return x[tuple(builtins.slice(0, c) for b, c in zip(starts, counts, strict=True))].copy()
 """,
 )

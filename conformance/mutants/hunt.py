@@ -7,22 +7,31 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from ...ir import LitegoldError
 from ..case import Case
 from ..judge import Verdict
+from ..laws.law import by_plan, by_reference, laws_hold
 from ..properties import oracles_agree, plan_agrees
 from .mutant import LIMIT, ROOT, Mutant, cases_until_caught, injected, key_of
 
 SECONDS = 500
 
 
-def caught_after(fault: Mutant, limit: int = LIMIT) -> int:
-    """Return how many cases it took to catch a fault, 0 if it was not caught."""
+# What faults are hunted by, in the reference and in kernels.
+QUESTIONS: dict[str, tuple[Callable[[Case], Verdict], Callable[[Case], Verdict]]] = {
+    "properties": (oracles_agree, plan_agrees),
+    "laws": (lambda case: laws_hold(case, by_reference), lambda case: laws_hold(case, by_plan)),
+}
+
+
+def caught_after(fault: Mutant, limit: int = LIMIT, question: str = "properties") -> int:
+    """Return how many cases it took to catch a fault, 0 if it was not caught; by the properties, or by laws alone."""
     if not fault.compiled:
         with injected(fault):
-            return cases_until_caught(fault.keys, oracles_agree, limit)
+            return cases_until_caught(fault.keys, QUESTIONS[question][0], limit)
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "litegold"
         shutil.copytree(ROOT, package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -30,7 +39,7 @@ def caught_after(fault: Mutant, limit: int = LIMIT) -> int:
         environment = {**os.environ, "PYTHONPATH": folder}
         for isa in {key.partition("@")[2] for key in fault.keys} - {""}:
             environment["LITEGOLD_ISA"] = isa
-        command = [sys.executable, "-m", __name__, str(limit), *fault.keys]
+        command = [sys.executable, "-m", __name__, str(limit), question, *fault.keys]
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS
         )
@@ -51,12 +60,7 @@ def force_winograd(m: int) -> None:
     CPU._table[key] = (chosen, *CPU[key])
 
 
-def check(case: Case) -> Verdict:
-    """Judge the plan."""
-    return plan_agrees(case)
-
-
-def main(limit: str, *keys: str) -> None:
+def main(limit: str, question: str, *keys: str) -> None:
     """Print the number of cases; the processor is the environment's matter."""
     names = []
     for key in keys:
@@ -64,7 +68,7 @@ def main(limit: str, *keys: str) -> None:
         if algorithm:
             force_winograd(int(algorithm.removeprefix("winograd")))
         names.append(name)
-    print(cases_until_caught(tuple(names), check, int(limit)))
+    print(cases_until_caught(tuple(names), QUESTIONS[question][1], int(limit)))
 
 
 if __name__ == "__main__":

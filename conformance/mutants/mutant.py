@@ -129,10 +129,12 @@ def cases_until_caught(
 ) -> int:
     """Draw cases, up to `limit` for each key, until `check` refuses one; return their number, 0 if none is.
 
-    An exception is a refusal too.
+    An exception is a refusal too. Half arithmetic has but its properties.
     """
     count = 0
     for name in keys:
+        if name in HALF and check is not oracles_agree:
+            continue
         if name in HALF:
             rng = np.random.default_rng(0)
             for _ in range(limit):
