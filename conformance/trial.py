@@ -7,10 +7,12 @@ example.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -59,18 +61,24 @@ def try_operator(source: str | Path | ModuleType, count: int = 100) -> list[Find
 
     Raises `InputError` where the file defines no operator.
     """
+    return list(findings(source, count))
+
+
+def findings(source: str | Path | ModuleType, count: int = 100) -> Iterator[Finding]:
+    """Yield what `try_operator` returns, as it is found."""
     load_all("litegold.refimpl")
     known = set(OPS)
     module = source if isinstance(source, ModuleType) else _imported(Path(source))
+    fresh = [op for op in OPS.values() if op.__module__ == module.__name__]
+    if not fresh:
+        raise InputError(f"{module.__name__}: no new operator; known are {len(known)}")
     for table in (CASES, CPU):  # what there is for float32 is there for float16
         for rule in table._rules:
             for key, entry in rule().items():
                 if key not in table:
                     table.of(key)(entry)
-    fresh = [op for op in OPS.values() if op.__module__ == module.__name__]
-    if not fresh:
-        raise InputError(f"{module.__name__}: no new operator; known are {len(known)}")
-    return [finding for op in fresh for finding in _findings(op, count)]
+    for op in fresh:
+        yield from _findings(op, count)
 
 
 def _imported(path: Path) -> ModuleType:
@@ -89,9 +97,10 @@ def _imported(path: Path) -> ModuleType:
 
 def _findings(op: Op[..., Any], count: int) -> Iterator[Finding]:
     yield Finding(op.__name__, "", "documented", *_documented(op))
-    forms = sorted(form for o, form in CASES if o is op)
+    forms = [form for o, form in CASES if o is op]  # what was written, then what comes of it
     if not forms:
         yield Finding(op.__name__, "", "cases", None, 0, "nothing in CASES")
+    ready = [_compiled(op, form) for form in forms if (op, form) in CPU]
     for form in forms:
         for question, there, check in (
             ("shape rule", True, _shape_rule),
@@ -100,10 +109,25 @@ def _findings(op: Op[..., Any], count: int) -> Iterator[Finding]:
             ("golden vector", op in ENVELOPE, _kept),
             ("kernel", (op, form) in CPU, plan_agrees),
         ):
+            if there and question == "kernel":
+                ready.pop(0).join()
             if there:
                 yield _asked(op, form, question, check, count if question != "golden vector" else 1)
             else:
                 yield Finding(op.__name__, form, question, None, 0, "not written")
+
+
+def _compiled(op: Op[..., Any], form: str) -> threading.Thread:
+    """Have the kernels of a first case compiled, in a process of its own, while other questions are asked."""
+    case = _drawn(op, form, 1)[0]
+
+    def compile_them() -> None:
+        with contextlib.suppress(Exception):  # it comes again when kernels are asked
+            plan_agrees(case)
+
+    thread = threading.Thread(target=compile_them)
+    thread.start()
+    return thread
 
 
 def _documented(op: Op[..., Any]) -> tuple[bool, int, str]:
@@ -184,13 +208,17 @@ def _kept(case: Case) -> Verdict:
 
 def vector(op: Op[..., Any], form: str, path: Path) -> tuple[Array, ...]:
     """Write the golden vector of an operator's plainest telling case; return its results."""
-    drawn: list[Case] = []
-    options = settings(
-        max_examples=20, database=None, derandomize=True, phases=[Phase.generate], deadline=None
-    )
-    options(given(case=CASES[op, form])(lambda case: drawn.append(case)))()
-    case = max(drawn, key=lambda c: sum(a.size for a in c.args if a is not None))
+    case = max(_drawn(op, form, 20), key=lambda c: sum(a.size for a in c.args if a is not None))
     want = expected(case)
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, case, want, bounds(case, want))
     return want
+
+
+def _drawn(op: Op[..., Any], form: str, count: int) -> list[Case]:
+    drawn: list[Case] = []
+    options = settings(
+        max_examples=count, database=None, derandomize=True, phases=[Phase.generate], deadline=None
+    )
+    options(given(case=CASES[op, form])(lambda case: drawn.append(case)))()
+    return drawn

@@ -99,6 +99,16 @@ CPU: Facet[tuple[Op[..., Any], str], tuple[Lowering, ...]] = Facet(
 )
 
 
+def element_by_element(kernel: Kernel) -> Callable[[Site], Sequence[Step]]:
+    """Return the lowering of a function of each element: one step, `kernel(x, y, count, tid, threads)`."""
+
+    def lower(site: Site) -> Sequence[Step]:
+        y = site.outputs[0]
+        return [Step(kernel, (site.inputs[0], y, y.type.size))]
+
+    return lower
+
+
 def lowers(*keys: tuple[Op[..., Any], str]) -> Callable[[Any], Any]:
     """Enter the decorated `build(site)` as the only way to run the operators under `keys`."""
 

@@ -85,12 +85,13 @@ FUNCTIONS: dict[Any, Callable[[Any], Any]] = {
 }
 
 
-def _exact(function: Callable[[Any], Any]) -> Callable[[Cells], Cells]:
+def one_by_one(function: Callable[[Any], Any]) -> Callable[[Cells], Cells]:
+    """Return the oracle that applies a function to every element, with reals of 50 digits."""
     return lambda x: each(function, x)
 
 
 for _op, _function in FUNCTIONS.items():
-    EXACT.of(_op)(_exact(_function))
+    EXACT.of(_op)(one_by_one(_function))
 
 
 def looked_up(function: Callable[[float], Any], x: Cells, quant: Quants, out: Outputs) -> Cells:

@@ -191,6 +191,13 @@ def up_is_down_turned_around(run: Run, case: Case, rng: Rng) -> Pairs:
     yield run(Case(ceil, (x,))), -run(Case(floor, (-x,))) + np.float32(0)
 
 
+@law(round, ceil, floor)
+def two_steps_on(run: Run, case: Case, rng: Rng) -> Pairs:
+    """f(x + 2) = f(x) + 2, of halves too: two further every tie goes the same way."""
+    x = first(case) / np.float32(4)
+    yield run(changed(case, x + np.float32(2))), run(changed(case, x)) + np.float32(2)
+
+
 @law(mish, shrink, celu, elu, selu)
 def large_numbers_stay(run: Run, case: Case, rng: Rng) -> Pairs:
     """What is far above zero grows as its argument does."""
@@ -264,6 +271,9 @@ def quantized_in_order(run: Run, case: Case, rng: Rng) -> Pairs:
     yield y, np.maximum.accumulate(y) if y.size else y
     real = Case(dequantize, (y,), quant=case.out_quant)
     yield run(changed(case, run(real))), y
+    info = np.iinfo(y.dtype)
+    every = np.arange(info.min, info.max + 1).astype(y.dtype)
+    yield run(changed(case, run(Case(dequantize, (every,), quant=case.out_quant)))), every
 
 
 @law(quantize_linear, dequantize_linear, formats=("f32", "s8", "u8"), exact=False)

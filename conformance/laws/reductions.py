@@ -43,6 +43,15 @@ def terms_may_change_places(run: Run, case: Case, rng: Rng) -> Pairs:
         yield run(changed(case, np.take(x, order, int(axes.ravel()[0])))), run(case)
 
 
+@law(*SUMS, *EXTREMES, reduce_prod)
+def a_nan_is_not_lost(run: Run, case: Case, rng: Rng) -> Pairs:
+    """One NaN among what is reduced makes the result NaN."""
+    x = first(case).copy()
+    if x.size:
+        x[tuple(rng.integers(n) for n in x.shape)] = np.nan
+        yield np.isnan(run(changed(case, x))).sum(), np.asarray(1)
+
+
 @law(reduce_max)
 def largest_is_the_smallest_of_opposites(run: Run, case: Case, rng: Rng) -> Pairs:
     """Max x = -min -x."""

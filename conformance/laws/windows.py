@@ -63,6 +63,13 @@ def alike_stays_alike(run: Run, case: Case, rng: Rng) -> Pairs:
         yield y, np.full_like(y, 3)
 
 
+@law(avg_pool2d, max_pool2d, avg_pool, max_pool)
+def a_nan_is_not_lost(run: Run, case: Case, rng: Rng) -> Pairs:
+    """An image of NaN has NaN everywhere."""
+    y = run(changed(case, np.full_like(first(case), np.nan), **_free(case)))
+    yield np.isnan(y), np.ones(y.shape, bool)
+
+
 def _free(case: Case) -> dict[str, Any]:
     """Return the attributes of a plain pool: no activation, padding that does not count, windows that end inside."""
     plain = {"activation": "none", "include_pad": False, "ceil": False}

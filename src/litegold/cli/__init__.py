@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import time
 
-import typer
+STARTED = time.perf_counter()  # before what takes its time to import
 
-from ..ir import LitegoldError
+import typer  # noqa: E402
+
+from ..ir import LitegoldError  # noqa: E402
 
 app = typer.Typer(
     name="litegold",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from ..conformance.trial import Finding, try_operator
-from . import app, screen
+from ..conformance.trial import Finding, findings
+from . import STARTED, app, screen
 
 
 @app.command()
@@ -22,12 +23,18 @@ def judge(
 
     FILE is run, as a program of yours.
     """
-    findings = try_operator(file, count)
+    found, first = [], None
+    for finding in findings(file, count):
+        found.append(finding)
+        if finding.ok is False and first is None:
+            first = time.perf_counter() - STARTED
     if as_json:
-        screen.emit_json({"findings": [facts(f) for f in findings]})
+        screen.emit_json({"findings": [facts(f) for f in found], "first_counterexample_s": first})
     else:
-        show(findings)
-    raise typer.Exit(int(any(f.ok is False for f in findings)))
+        show(found)
+        if first is not None:
+            screen.out.print(f"first counterexample {first:.1f} s after the start")
+    raise typer.Exit(first is not None)
 
 
 def facts(finding: Finding) -> dict[str, object]:
