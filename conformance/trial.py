@@ -1,4 +1,4 @@
-"""An operator in a file of its own gets what the operators here have: rule, oracles, bound, vectors, kernels judged.
+"""An operator in a file of its own gets what the operators here have: rule, oracles, bound, vectors, kernels, laws.
 
 The file declares it and enters into the tables what there is, under the operator: `CASES`, `EXACT`, `ENVELOPE`, kernels
 into `CPU`. `try_operator` says what of this holds, with the smallest case against it. `docs/new_operator.md` has an
@@ -28,6 +28,7 @@ from ..jit_kernels.lowering import CPU
 from .case import Case
 from .golden import load, save
 from .judge import Verdict, bounds, expected, judge
+from .laws.law import by_plan, by_reference, laws_hold, laws_of
 from .properties import oracles_agree, plan_agrees
 from .tables import CASES, ENVELOPE, EXACT, EXACT_INT8
 
@@ -108,6 +109,7 @@ def _findings(op: Op[..., Any], count: int) -> Iterator[Finding]:
             ("bound", op in ENVELOPE, _bounded),
             ("golden vector", op in ENVELOPE, _kept),
             ("kernel", (op, form) in CPU, plan_agrees),
+            ("laws", bool(laws_of(op)), _lawful),
         ):
             if there and question == "kernel":
                 ready.pop(0).join()
@@ -193,6 +195,12 @@ def _bounded(case: Case) -> Verdict:
         if np.isnan(bound).any() or (bound < 0).any():
             return Verdict(False, reason=f"a bound is {np.min(bound)}")
     return Verdict(True)
+
+
+def _lawful(case: Case) -> Verdict:
+    """What is true of all operators of its kind holds of the reference, and of the kernel."""
+    verdict = laws_hold(case, by_reference)
+    return laws_hold(case, by_plan) if verdict and (case.op, case.format) in CPU else verdict
 
 
 def _kept(case: Case) -> Verdict:

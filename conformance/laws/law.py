@@ -76,6 +76,25 @@ def law(
     return enter
 
 
+KINDS: list[tuple[Callable[[Op[..., Any]], bool], Law]] = []
+
+
+def law_of(kind: Callable[[Op[..., Any]], bool], exact: bool = False) -> Callable[[Rule], Rule]:
+    """Enter the decorated rule as a law of all operators of a kind, in every format."""
+
+    def enter(rule: Rule) -> Rule:
+        KINDS.append((kind, Law(rule, EVERY, exact)))
+        return rule
+
+    return enter
+
+
+def laws_of(op: Op[..., Any]) -> list[Law]:
+    """Return the laws of an operator: those of its kind, then its own."""
+    own = dict(LAWS.items()).get(op, [])  # the look-up imports all of them
+    return [] if op.host else [*(law for kind, law in KINDS if kind(op)), *own]
+
+
 def on_small_integers(case: Case) -> Case:
     """Return the case with its floats rounded to whole numbers from -8 to 8, and without an activation."""
 
@@ -140,9 +159,7 @@ def by_plan(case: Case) -> Sequence[Array]:
 
 def laws_hold(case: Case, run: Run, seed: int = 0) -> Verdict:
     """Ask an implementation all laws of a case's operator; return the first verdict against it."""
-    if case.op not in LAWS:
-        return Verdict(True)
-    laws = (law for law in LAWS[case.op] if law.holds_in(case.format))
+    laws = (law for law in laws_of(case.op) if law.holds_in(case.format))
     verdicts = (asked(law, run, case, seed)[0] for law in laws)
     return next((verdict for verdict in verdicts if not verdict), Verdict(True))
 

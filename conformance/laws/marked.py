@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import OPS, Array, Op, load_all
+from ...ir import Array, Op
 from ...refimpl.embedding import hashtable_lookup
 from ...refimpl.fill import zeros_like
 from ...refimpl.reduce import (
@@ -23,18 +23,26 @@ from ...refimpl.reduce import (
 )
 from ...refimpl.window import pad
 from ..case import Case
-from .law import EVERY, Pairs, Rng, Run, changed, law, slack
+from .law import Pairs, Rng, Run, changed, law, law_of, slack
 
-load_all("litegold.refimpl")
-KNOWN: tuple[Op[..., Any], ...] = tuple(OPS.values())
-ELEMENTWISE = [op for op in KNOWN if op.axes == "elementwise" and not op.host]
-REDUCTIONS = [op for op in KNOWN if op.axes == "reduction"]
-# Those that make elements of their own besides, zeros.
-MOVES = [
-    op
-    for op in KNOWN
-    if op.moves and not op.reads_types and op not in (pad, zeros_like, hashtable_lookup)
-]
+MAKERS = (pad, zeros_like, hashtable_lookup)  # they make zeros besides
+
+
+def elementwise(op: Op[..., Any]) -> bool:
+    """Whether the result at a place is made of what stands there."""
+    return op.axes == "elementwise"
+
+
+def reduction(op: Op[..., Any]) -> bool:
+    """Whether axes are reduced, in no order."""
+    return op.axes == "reduction"
+
+
+def moves(op: Op[..., Any]) -> bool:
+    """Whether all elements of the results are elements of the inputs."""
+    return op.moves and not op.reads_types and op not in MAKERS
+
+
 PLACES = ("indices", "lengths")  # inputs that say where
 
 
@@ -45,7 +53,7 @@ def spread(case: Case) -> Case:
     return replace(case, args=tuple(args), constant=frozenset())
 
 
-@law(*ELEMENTWISE, formats=EVERY, exact=False)
+@law_of(elementwise)
 def places_do_not_matter(run: Run, case: Case, rng: Rng) -> Pairs:
     """The elements of all inputs as one row, in any order, have the same results."""
     args = [None if a is None else a.ravel() for a in spread(case).args]
@@ -56,7 +64,7 @@ def places_do_not_matter(run: Run, case: Case, rng: Rng) -> Pairs:
     yield run(moved), run(case).ravel()[order]
 
 
-@law(*MOVES, formats=EVERY, exact=False)
+@law_of(moves)
 def values_do_not_matter(run: Run, case: Case, rng: Rng) -> Pairs:
     """Other elements take the same ways: those with all their bits turned around."""
     quant = {q for q in (*case.quant, *case.out_quant) if q}
@@ -82,7 +90,7 @@ def _turned(x: Array) -> Array:
     return ~x if x.dtype == np.bool_ else (~_bits(x)).view(x.dtype)
 
 
-@law(*[op for op in KNOWN if op.reads_types], formats=EVERY, exact=False)
+@law_of(lambda op: op.reads_types)
 def types_decide(run: Run, case: Case, rng: Rng) -> Pairs:
     """Whatever the elements are, the result is the same."""
     x = case.args[0]
@@ -90,7 +98,7 @@ def types_decide(run: Run, case: Case, rng: Rng) -> Pairs:
     yield run(changed(case, np.zeros_like(x))), run(case)
 
 
-@law(*REDUCTIONS, formats=EVERY, exact=False)
+@law_of(reduction)
 def axes_are_a_set(run: Run, case: Case, rng: Rng) -> Pairs:
     """Axes in any order, named twice, and counted from either end, are the same axes."""
     x, axes = case.args
@@ -103,7 +111,7 @@ def axes_are_a_set(run: Run, case: Case, rng: Rng) -> Pairs:
         yield run(changed(case, ..., named.astype(np.int32))), run(case)
 
 
-@law(*REDUCTIONS, formats=EVERY, exact=False)
+@law_of(reduction)
 def kept_axes_are_lanes(run: Run, case: Case, rng: Rng) -> Pairs:
     """Along an axis that stays, results come in the order of what they are made of."""
     x, axes = case.args
@@ -117,7 +125,7 @@ def kept_axes_are_lanes(run: Run, case: Case, rng: Rng) -> Pairs:
         yield run(changed(case, np.take(x, order, axis), keep_dims=True)), np.take(y, order, axis)
 
 
-@law(*REDUCTIONS, formats=EVERY, exact=False)
+@law_of(reduction)
 def kept_axes_have_one_element(run: Run, case: Case, rng: Rng) -> Pairs:
     """Axes that are kept have one element, and change nothing else."""
     x, axes = case.args
