@@ -91,7 +91,10 @@ def even(run: Run, case: Case, rng: Rng) -> Pairs:
     yield run(changed(case, -first(case))), run(case)
 
 
-@law(*(tanh, erf, sin, neg, round, softsign, asin, asinh, atan, atanh, sinh, tan), exact=False)
+@law(
+    *(tanh, erf, sin, neg, round, softsign, asin, asinh, atan, atanh, sinh, tan, relu_n1_to_1),
+    exact=False,
+)
 def odd(run: Run, case: Case, rng: Rng) -> Pairs:
     """f(-x) = -f(x)."""
     yield run(changed(case, -first(case))), -run(case)
@@ -208,6 +211,21 @@ def large_numbers_stay(run: Run, case: Case, rng: Rng) -> Pairs:
     if case.op is shrink and value_of(case, "bias"):
         return
     yield run(large).astype(np.float64), 2 * y.astype(np.float64), off
+
+
+@law(relu6)
+def turned_around_three(run: Run, case: Case, rng: Rng) -> Pairs:
+    """f(6 - x) = 6 - f(x)."""
+    yield run(changed(case, 6 - first(case))), 6 - run(case)
+
+
+@law(cast, exact=False)
+def larger_numbers_are_cast_to_larger_ones(run: Run, case: Case, rng: Rng) -> Pairs:
+    """Sorted floats have sorted integers, from end to end."""
+    to, x = value_of(case, "to"), first(case)
+    if to in ("s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64"):
+        y = run(changed(case, np.sort(x[~np.isnan(x)])))
+        yield y, np.maximum.accumulate(y) if y.size else y
 
 
 @law(prelu)

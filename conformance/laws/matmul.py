@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...refimpl.conv import conv2d, conv2d_transpose, depthwise_conv2d
+from ...refimpl.conv_nd import conv, conv_transpose
 from ...refimpl.matmul import fully_connected, matmul
 from ..case import Case
 from .conv import _without_bias, tensors
@@ -77,6 +79,14 @@ def twice_is_twice(run: Run, case: Case, rng: Rng) -> Pairs:
     y = run(case) * 2
     yield run(changed(case, x * 2)), y
     yield run(changed(case, ..., w * 2)), y
+
+
+@law(fully_connected, conv2d, conv, depthwise_conv2d, conv2d_transpose, conv_transpose)
+def bias_is_added(run: Run, case: Case, rng: Rng) -> Pairs:
+    """A bias is added to each channel of what comes without it."""
+    b = dict(zip(case.op.inputs, case.args, strict=False)).get("b")
+    if b is not None:
+        yield run(case), run(_without_bias(case)) + b
 
 
 @law(fully_connected)

@@ -136,6 +136,15 @@ def square_of_the_difference(run: Run, case: Case, rng: Rng) -> Pairs:
     yield run(Case(mul, (d, d))), run(case)
 
 
+@law(div, formats=("s8", "s16", "s32", "s64"))
+def quotients_are_cut(run: Run, case: Case, rng: Rng) -> Pairs:
+    """Integers are cut towards zero: of the opposite the quotient is the opposite."""
+    if not any(case.quant):
+        x, y = (a // a.dtype.type(2) for a in case.args if a is not None)
+        case = changed(case, x, _divisor(y), activation="none")
+        yield run(changed(case, -x)), -run(case)
+
+
 @law(div, formats=("f32",))
 def fractions_may_be_reduced(run: Run, case: Case, rng: Rng) -> Pairs:
     """2x / 2y = x / y."""

@@ -12,7 +12,7 @@ from ...refimpl.join import concat, pack, split, split_v, unpack
 from ...refimpl.shape import expand_dims, reshape, squeeze, transpose
 from ...refimpl.window import broadcast_to, pad, reverse, slice, strided_slice, tile
 from ..case import Case
-from .law import Pairs, Rng, Run, changed, law
+from .law import Pairs, Rng, Run, changed, law, zero_of
 
 ALL = ("f32", "s8", "s32", "bool")  # all others are moved as one of these
 
@@ -55,6 +55,16 @@ def the_middle_is_there(run: Run, case: Case, rng: Rng) -> Pairs:
     if x.ndim:
         begin, size = paddings[:, 0].astype(np.int32), np.array(x.shape, np.int32)
         yield run(_then(case, slice, run(case), begin, size)), x
+
+
+@law(pad, formats=ALL, exact=False)
+def one_value_is_around(run: Run, case: Case, rng: Rng) -> Pairs:
+    """Whatever is in the middle, around it is the value."""
+    x, paddings, value = (*case.args, None)[:3]
+    assert x is not None and paddings is not None
+    around = zero_of(case) if value is None else value.reshape(())
+    same = changed(case, np.full_like(x, around))
+    yield run(same), np.full_like(run(case), around)
 
 
 @law(slice, formats=ALL, exact=False)

@@ -81,6 +81,13 @@ def mean_is_the_sum_by_the_count(run: Run, case: Case, rng: Rng) -> Pairs:
         yield run(average), quotient.astype(x.dtype), slack(average)
 
 
+@law(mean, formats=("s32", "s64"))
+def mean_of_opposites(run: Run, case: Case, rng: Rng) -> Pairs:
+    """Integers are cut towards zero: of opposites it is the opposite."""
+    x = first(case) // first(case).dtype.type(2)
+    yield run(changed(case, -x)), -run(changed(case, x))
+
+
 @law(reduce_sum_square, reduce_sum_abs)
 def signs_do_not_matter(run: Run, case: Case, rng: Rng) -> Pairs:
     """They are those of magnitudes."""
@@ -118,6 +125,7 @@ def the_extreme_is_there(run: Run, case: Case, rng: Rng) -> Pairs:
     found = np.take_along_axis(x, np.expand_dims(place, at), at)
     plain = Case(op, (x, np.array([at], np.int32)), {"keep_dims": True})
     yield found + 0, run(plain) + 0
+    yield np.argmax(x == found, at).astype(place.dtype), place  # the first one, too
     if x.dtype.kind == "f":
         other = arg_min if case.op is arg_max else arg_max
         yield run(replace(changed(case, -x), op=other)), place
@@ -172,6 +180,13 @@ def elements_may_change_places(run: Run, case: Case, rng: Rng) -> Pairs:
     if np.abs(x.astype(np.float64)).max(initial=0) < 256:
         order = rng.permutation(x.shape[-1])
         yield run(changed(case, x[..., order])), run(case)[..., order], slack(case)[..., order]
+
+
+@law(softmax)
+def beta_is_a_factor(run: Run, case: Case, rng: Rng) -> Pairs:
+    """Softmax of 2 x is that of x with beta 2."""
+    one, two = changed(case, first(case) * 2, beta=1.0), changed(case, beta=2.0)
+    yield run(two), run(one), slack(one) + slack(two)
 
 
 @law(softmax)

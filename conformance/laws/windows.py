@@ -59,8 +59,9 @@ def alike_stays_alike(run: Run, case: Case, rng: Rng) -> Pairs:
     """An image of one number has that number everywhere, if padding does not count."""
     case = changed(case, **_free(case))
     if case.quant[:1] == case.out_quant[:1]:
-        y = run(changed(case, np.full_like(first(case), 3)))
-        yield y, np.full_like(y, 3)
+        for value in (3, -3) if first(case).dtype.kind != "u" else (3, 200):
+            y = run(changed(case, np.full_like(first(case), value)))
+            yield y, np.full_like(y, value)
 
 
 @law(avg_pool2d, max_pool2d, avg_pool, max_pool)
