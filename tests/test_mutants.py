@@ -37,6 +37,14 @@ def test_every_mutant_of_a_kernel_is_caught(name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["lrn_over_the_batch", "batch_is_not_broadcast", "pad_takes_the_other_end"]
+)
+def test_mutant_is_caught_by_laws_alone(name):
+    assert caught_after(MUTANTS[name], question="laws"), MUTANTS[name].what
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INTERPRETED[::10])
 def test_nothing_is_caught_where_nothing_is_wrong(name):
     with injected(MUTANTS[name]):

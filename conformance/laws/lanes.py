@@ -18,6 +18,7 @@ from ...refimpl.block import depth_to_space, space_to_depth
 from ...refimpl.channel import batch_norm, instance_norm, scale
 from ...refimpl.einsum import det
 from ...refimpl.embedding import hashtable_lookup, tf_idf
+from ...refimpl.gather import gather, reverse_sequence
 from ...refimpl.integer_products import conv_integer, matmul_integer
 from ...refimpl.linear_attention import linear_attention
 from ...refimpl.loss import negative_log_likelihood
@@ -164,6 +165,8 @@ lane(
     out=(-1,),
     where=lambda c: c.args[0].shape[-1] == c.args[1].shape[-1],  # type: ignore[union-attr]
 )
+lane(gather, given={0: 0, 1: 0}, out=(0,), where=lambda c: value_of(c, "batch_dims") != 0)
+lane(reverse_sequence, given={0: "batch_axis", 1: 0}, out=("batch_axis",))
 lane(hashtable_lookup, given={0: 0}, out=(0, 0))
 lane(tf_idf, given={0: 0}, out=(0,), where=lambda c: rank(c) == 2)
 lane(
