@@ -166,6 +166,12 @@ lane(
     where=lambda c: c.args[0].shape[-1] == c.args[1].shape[-1],  # type: ignore[union-attr]
 )
 lane(gather, given={0: 0, 1: 0}, out=(0,), where=lambda c: value_of(c, "batch_dims") != 0)
+lane(
+    gather,
+    given={1: 0},
+    out=("axis",),
+    where=lambda c: value_of(c, "batch_dims") == 0 and value_of(c, "axis") >= 0 < rank(c, 1),
+)
 lane(reverse_sequence, given={0: "batch_axis", 1: 0}, out=("batch_axis",))
 lane(hashtable_lookup, given={0: 0}, out=(0, 0))
 lane(tf_idf, given={0: 0}, out=(0,), where=lambda c: rank(c) == 2)
