@@ -38,9 +38,13 @@ def rows(first: F32) -> F32:
     )
 
 
-@functools.cache
 def losing(count: int) -> F32:
     """Return factors around 1 of which each is the one, of some, that makes the product in a chain gain most."""
+    return _losing(max(count, 4096))[:count]
+
+
+@functools.cache
+def _losing(count: int) -> F32:
     rng, product = np.random.default_rng(1), np.float32(1.5)
     found = [product]
     while len(found) < count:
