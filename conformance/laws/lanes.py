@@ -42,7 +42,8 @@ from .law import EVERY, Pairs, Rng, Run, changed, law, value_of
 
 Axis = int | str | None
 Lane = tuple[Mapping[int, Axis], tuple[Axis, ...], Callable[[Case], bool]]
-BLOCKED = (rnn, gru, lstm_layer)  # sums of which are added in an order that the batch decides
+# Their sums are added in an order that the sizes of all axes decide.
+BLOCKED = (rnn, gru, lstm_layer, attention)
 LANES: dict[Op[..., Any], list[Lane]] = {}
 
 
