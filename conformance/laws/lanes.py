@@ -220,6 +220,6 @@ def neighbours_do_not_matter(run: Run, case: Case, rng: Rng) -> Pairs:
             for got, y, off, place in zip(found, whole, free, out, strict=False):
                 way: Any = value_of(case, place) if isinstance(place, str) else place
                 if way is None or not off.ndim:
-                    yield got, y if way is None else np.take(y, places, int(way)), off
+                    yield got, y if way is None else np.take(y, places, int(way)), 2 * off
                 else:
                     yield got, np.take(y, places, int(way)), 2 * np.take(off, places, int(way))
