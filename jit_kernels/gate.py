@@ -1,4 +1,4 @@
-"""Smooth gates and pieces of lines of float32: the smooth ones in float64 vectors, rounded once."""
+"""Smooth gates and pieces of lines of float32: most of the smooth ones in float64 vectors, rounded once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 
 from ..ir import Op
 from ..refimpl import gate as ours
+from . import narrow_math as narrow
 from .activation import each
+from .exponential import exp_down
 from .kernel import F32, F64, I64, OK, Kernel, kernel, share
 from .lowering import Site, Step, lowers
 from .simd import Value, Vectors, tile
-from .trigonometry import by_float64, wide_row
+from .trigonometry import by_float64, either_row, wide_row
 from .wide_math import exp_wide, expm1_wide, log1p_wide, magnitude, real
 
 MOST = 40.0  # from here on the weights are 1 in float64
@@ -24,6 +26,12 @@ def softplus_wide(v: Vectors, x: Value) -> Value:
     return v.b.fadd(v.at_least(x, real(v, x, 0)), rest)
 
 
+def softplus_of(v: Vectors, x: Value) -> Value:
+    """The same in float32."""
+    rest = narrow.log1p_of(v, exp_down(v, v.b.fneg(narrow.magnitude(v, x))))
+    return v.b.fadd(v.at_least(x, narrow.real(v, x, 0)), rest)
+
+
 def mish_wide(v: Vectors, x: Value) -> Value:
     """Return x q / (q + 2) with q = p (p + 2) and p = e**x: tanh(ln(1 + p)) without a logarithm."""
     p = exp_wide(v, v.at_most(x, real(v, x, MOST)))
@@ -33,7 +41,7 @@ def mish_wide(v: Vectors, x: Value) -> Value:
     return v.b.select(nothing, real(v, x, float("nan")), y)
 
 
-softplus_row = wide_row("f32_softplus_row", softplus_wide)
+softplus_row = either_row("f32_softplus_row", softplus_of, softplus_wide)
 mish_row = wide_row("f32_mish_row", mish_wide)
 
 

@@ -142,9 +142,11 @@ def log_of(v: Vectors, x: Value) -> Value:
     return v.b.select(v.b.fcmp_ordered("<=", x, real(v, x, 0)), bad, y)
 
 
-def log1p_of(v: Vectors, u: Value, huge: Value) -> Value:
+def log1p_of(v: Vectors, u: Value, huge: Value | None = None) -> Value:
     """Return ln(1 + u) for u >= 0, but where it is `huge` ln 2 u: 2**-e (1 + u) - 1 loses nothing near 0."""
     one = real(v, u, 1)
+    if huge is None:
+        huge = v.ir.Constant(v.ir.VectorType(v.ir.IntType(1), u.type.count), None)
     biased, m = _parts(v, v.b.select(huge, u, v.b.fadd(u, one)))
     s = from_bits(v, v.b.shl(v.b.sub(word(v, u, 254), biased), word(v, u, 23)))
     f = v.b.select(huge, v.b.fsub(m, one), v.fma(u, s, v.b.fsub(s, one)))
@@ -175,8 +177,7 @@ def atanh_of(v: Vectors, x: Value) -> Value:
     """Half of ln(1 + u) with u = 2 |x| / (1 - |x|); beyond 1 it is NaN."""
     size, one = magnitude(v, x), real(v, x, 1)
     u = v.b.fdiv(v.b.fadd(size, size), v.b.fsub(one, size))
-    none = v.ir.Constant(v.ir.VectorType(v.ir.IntType(1), x.type.count), None)
-    y = v.b.fmul(log1p_of(v, u, none), real(v, x, 0.5))
+    y = v.b.fmul(log1p_of(v, u), real(v, x, 0.5))
     far = v.b.fcmp_ordered(">", size, one)
     return signed_as(v, v.b.select(far, real(v, x, math.nan), y), x)
 
