@@ -22,6 +22,9 @@ from .second import exact
 
 # The reference adds in float64: what its envelope says for float32, made smaller by this.
 FLOAT64_SHARE = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
+# A unit in the last place of float64 of what float32 cannot hold any more: where terms are so large an envelope says
+# nothing, and the sum of those that cancel is as far off.
+BEYOND = float(np.finfo(np.float32).max) * float(np.finfo(np.float64).eps)
 
 
 def oracles_agree(case: Case, want: Sequence[Array] | None = None) -> Verdict:
@@ -63,8 +66,9 @@ def one_unit(want: Array, envelope: Array) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
         unit = np.spacing(np.minimum(np.abs(want), below))
     unit = np.where(np.isfinite(want) & (envelope != 0), unit, 0.0).astype(np.float64)
-    share = 1.0 if want.dtype == np.float64 else FLOAT64_SHARE
-    return unit + np.where(np.isfinite(envelope), envelope, 0.0) * share
+    share, beyond = (1.0, 0.0) if want.dtype == np.float64 else (FLOAT64_SHARE, BEYOND)
+    with np.errstate(invalid="ignore"):
+        return unit + np.where(np.isfinite(envelope), envelope * share, beyond)
 
 
 def plan_agrees(case: Case, threads: Sequence[int] = (1, 2)) -> Verdict:

@@ -16,8 +16,10 @@ def fill_regions(count: int, height: int, width: int, kind: str, seed: int) -> A
     """Return rows of left, top, right, bottom: in the image, reaching over it, far away, or turned over."""
     rng = np.random.default_rng(seed)
     reach = {"inside": (0, 1), "over": (-0.7, 1.7), "away": (3, 5), "turned": (0, 1)}[kind]
-    x = rng.uniform(*reach, (count, 2)) * width
-    y = rng.uniform(*reach, (count, 2)) * height
+    ends = (
+        (width - 0.8, height - 0.8) if kind == "inside" else (width, height)
+    )  # rounded, inside too
+    x, y = (rng.uniform(*reach, (count, 2)) * end for end in ends)
     if kind != "turned":
         x.sort(axis=1)
         y.sort(axis=1)
@@ -32,9 +34,9 @@ def region_cases(draw: st.DrawFn, align: bool) -> Case:
     """A few regions of one or two images; none at all, too."""
     n, c = draw(st.sampled_from((1, 2))), draw(st.sampled_from((1, 3, 17)))
     height, width = draw(st.permutations((1, 4, 5, 7)))[:2]
-    count, size = draw(st.sampled_from((1, 2, 3) * 4 + (0,))), draw(st.permutations((1, 2, 3)))[:2]
-    x = draw(floats((n, height, width, c), kinds=FINITE + SMALL + SPECIAL))
-    kind = draw(st.sampled_from(("inside", "over") * 5 + ("away", "turned")))
+    count, size = draw(st.sampled_from((1, 2, 3) * 8 + (0,))), draw(st.permutations((1, 2, 3)))[:2]
+    x = draw(floats((n, height, width, c), kinds=FINITE * 2 + SMALL + SPECIAL))
+    kind = draw(st.sampled_from(("inside", "inside", "over") * 8 + ("away", "turned")))
     regions = fill_regions(count, height, width, kind, draw(seeds()))
     scale = draw(st.sampled_from((1.0, 0.5, float(np.float32(0.3)))))
     image = np.random.default_rng(draw(seeds())).integers(0, n, count)
