@@ -22,9 +22,9 @@ from .second import exact
 
 # The reference adds in float64: what its envelope says for float32, made smaller by this.
 FLOAT64_SHARE = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
-# A unit in the last place of float64 of what float32 cannot hold any more: where terms are so large an envelope says
-# nothing, and the sum of those that cancel is as far off.
-BEYOND = float(np.finfo(np.float32).max) * float(np.finfo(np.float64).eps)
+# A unit in the last place of float64 of a thousand of the largest float32 numbers: where terms are so large an envelope
+# says nothing, and the sum of those that cancel is as far off.
+BEYOND = 1000 * float(np.finfo(np.float32).max) * float(np.finfo(np.float64).eps)
 
 
 def oracles_agree(case: Case, want: Sequence[Array] | None = None) -> Verdict:
@@ -66,9 +66,9 @@ def one_unit(want: Array, envelope: Array) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
         unit = np.spacing(np.minimum(np.abs(want), below))
     unit = np.where(np.isfinite(want) & (envelope != 0), unit, 0.0).astype(np.float64)
-    share, beyond = (1.0, 0.0) if want.dtype == np.float64 else (FLOAT64_SHARE, BEYOND)
+    share = 1.0 if want.dtype == np.float64 else FLOAT64_SHARE
     with np.errstate(invalid="ignore"):
-        return unit + np.where(np.isfinite(envelope), envelope * share, beyond)
+        return unit + np.where(np.isfinite(envelope), envelope * share, BEYOND)
 
 
 def plan_agrees(case: Case, threads: Sequence[int] = (1, 2)) -> Verdict:

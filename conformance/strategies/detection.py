@@ -29,13 +29,13 @@ def non_max_suppression_cases(draw: st.DrawFn) -> Case:
     batches, classes, count = (
         draw(st.integers(1, 2)),
         draw(st.integers(1, 3)),
-        draw(st.integers(0, 14)),
+        draw(st.sampled_from((8, 5, 3, 14, 2, 10, 1) * 3 + (0,))),
     )
     rng = np.random.default_rng(draw(seeds()))
     scores = (rng.integers(0, 33, (batches, classes, count)) / 32).astype(np.float32)
-    limit = np.array(draw(st.integers(0, 9) | st.just(100)), np.int64)
+    limit = np.array(draw(st.sampled_from((3, 1, 2, 5, 9, 100) * 3 + (0,))), np.int64)
     share = np.array(draw(st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 0.7, 1.0])), np.float32)
-    least = np.array(draw(st.sampled_from([-1.0, 0.25, 0.5, 0.9])), np.float32)
+    least = np.array(draw(st.sampled_from([0.25, -1.0, 0.5, 0.1, 0.9])), np.float32)
     args: list[Array | None] = [draw(_boxes((batches, count))), scores, limit, share, least]
     args = args[: draw(st.sampled_from([3, 4, 5, 5]))]
     if draw(st.booleans()):
