@@ -201,46 +201,10 @@ def f32_dft(
                 stage(odd, even, circle, p, step, left, run, u, v)
             run *= p
         out = 1 if mode in (JOINED, MIRRORED) else 2
-        if (stages + ahead) % 2 == 0:
-            finish(
-                y,
-                even,
-                odd,
-                bad,
-                mark,
-                circle,
-                mode,
-                points,
-                lines,
-                line,
-                outputs,
-                inner,
-                out,
-                re,
-                im,
-                scale,
-                turned,
-            )
-        else:
-            finish(
-                y,
-                odd,
-                even,
-                bad,
-                mark,
-                circle,
-                mode,
-                points,
-                lines,
-                line,
-                outputs,
-                inner,
-                out,
-                re,
-                im,
-                scale,
-                turned,
-            )
+        last, spare = (even, odd) if (stages + ahead) % 2 == 0 else (odd, even)
+        finish(
+            y, last, spare, bad, mark, circle, mode, points, lines, line, outputs, inner, out, re, im, scale, turned,
+        )  # fmt: skip
         line += lines
     return OK
 

@@ -11,11 +11,12 @@ from ..refimpl import gate as ours
 from . import narrow_math as narrow
 from .activation import each
 from .exponential import exp_down
+from .float_parts import magnitude, real
 from .kernel import F32, F64, I64, OK, Kernel, kernel, share
 from .lowering import Site, Step, lowers
 from .simd import Value, Vectors, tile
 from .trigonometry import by_float64, either_row, wide_row
-from .wide_math import exp_wide, expm1_wide, log1p_wide, magnitude, real
+from .wide_math import exp_wide, expm1_wide, log1p_wide
 
 MOST = 40.0  # from here on the weights are 1 in float64
 
@@ -28,8 +29,8 @@ def softplus_wide(v: Vectors, x: Value) -> Value:
 
 def softplus_of(v: Vectors, x: Value) -> Value:
     """The same in float32."""
-    rest = narrow.log1p_of(v, exp_down(v, v.b.fneg(narrow.magnitude(v, x))))
-    return v.b.fadd(v.at_least(x, narrow.real(v, x, 0)), rest)
+    rest = narrow.log1p_of(v, exp_down(v, v.b.fneg(magnitude(v, x))))
+    return v.b.fadd(v.at_least(x, real(v, x, 0)), rest)
 
 
 def mish_wide(v: Vectors, x: Value) -> Value:

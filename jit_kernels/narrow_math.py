@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .exponential import MAGIC, reduced
+from .float_parts import bits_of, from_bits, magnitude, polynomial, real, root, signed_as, whole
 from .simd_base import Value
 from .wide_math import library_where
 
@@ -59,50 +60,6 @@ def fuses(v: Vectors) -> bool:
     return bool(v.isa & FUSED)
 
 
-def real(v: Vectors, like: Value, value: float) -> Value:
-    """Return a vector of one float32."""
-    return v.full("f32", value, like.type.count)
-
-
-def word(v: Vectors, like: Value, value: int) -> Value:
-    """Return a vector of one 32-bit integer."""
-    return v.full("s32", value, like.type.count)
-
-
-def bits_of(v: Vectors, x: Value) -> Value:
-    """Return the bits as 32-bit integers."""
-    return v.b.bitcast(x, v.vector("s32", x.type.count))
-
-
-def from_bits(v: Vectors, x: Value) -> Value:
-    """Return the float32 numbers with these bits."""
-    return v.b.bitcast(x, v.vector("f32", x.type.count))
-
-
-def polynomial(v: Vectors, x: Value, coefficients: Sequence[float]) -> Value:
-    """Return c[0] + c[1] x + c[2] x x ..., by Horner's rule."""
-    *rest, last = coefficients
-    y = real(v, x, last)
-    for c in reversed(rest):
-        y = v.fma(y, x, real(v, x, c))
-    return y
-
-
-def magnitude(v: Vectors, x: Value) -> Value:
-    """Return |x|."""
-    return from_bits(v, v.b.and_(bits_of(v, x), word(v, x, 2**31 - 1)))
-
-
-def signed_as(v: Vectors, size: Value, sign: Value) -> Value:
-    """Return the magnitude of the first with the sign of the second."""
-    return v.call(f"llvm.copysign.v{size.type.count}f32", size.type, size, sign)
-
-
-def root(v: Vectors, x: Value) -> Value:
-    """Return the square root; of a negative number NaN."""
-    return v.call(f"llvm.sqrt.v{x.type.count}f32", x.type, x)
-
-
 def bent(v: Vectors, x: Value, z: Value, coefficients: Sequence[float]) -> Value:
     """Return x + x z (c[0] + c[1] z + ...)."""
     return v.fma(v.b.fmul(x, z), polynomial(v, z, coefficients), x)
@@ -113,10 +70,10 @@ def bent(v: Vectors, x: Value, z: Value, coefficients: Sequence[float]) -> Value
 
 def _parts(v: Vectors, x: Value) -> tuple[Value, Value]:
     """Return for a normal x = 2**e m, sqrt(1/2) <= m < sqrt(2): e + 127 as integer, and m."""
-    moved = v.b.add(bits_of(v, x), word(v, x, ONE_BITS - ROOT_HALF_BITS))
-    mantissa = v.b.and_(moved, word(v, x, MANTISSA))
-    return v.b.lshr(moved, word(v, x, 23)), from_bits(
-        v, v.b.add(mantissa, word(v, x, ROOT_HALF_BITS))
+    moved = v.b.add(bits_of(v, x), whole(v, x, ONE_BITS - ROOT_HALF_BITS))
+    mantissa = v.b.and_(moved, whole(v, x, MANTISSA))
+    return v.b.lshr(moved, whole(v, x, 23)), from_bits(
+        v, v.b.add(mantissa, whole(v, x, ROOT_HALF_BITS))
     )
 
 
@@ -132,7 +89,7 @@ def log_of(v: Vectors, x: Value) -> Value:
     """Return ln x; of 0 it is -inf, of a negative number NaN."""
     small = v.b.fcmp_ordered("<", x, real(v, x, TINY))
     biased, m = _parts(v, v.b.select(small, v.b.fmul(x, real(v, x, 2.0**24)), x))
-    bias = v.b.select(small, word(v, x, 127 + 24), word(v, x, 127))
+    bias = v.b.select(small, whole(v, x, 127 + 24), whole(v, x, 127))
     e = v.b.sitofp(v.b.sub(biased, bias), x.type)
     y = _series(v, v.b.fsub(m, real(v, x, 1)), e)
     y = v.b.select(v.b.fcmp_ordered("<", x, real(v, x, math.inf)), y, x)
@@ -148,9 +105,9 @@ def log1p_of(v: Vectors, u: Value, huge: Value | None = None) -> Value:
     if huge is None:
         huge = v.ir.Constant(v.ir.VectorType(v.ir.IntType(1), u.type.count), None)
     biased, m = _parts(v, v.b.select(huge, u, v.b.fadd(u, one)))
-    s = from_bits(v, v.b.shl(v.b.sub(word(v, u, 254), biased), word(v, u, 23)))
+    s = from_bits(v, v.b.shl(v.b.sub(whole(v, u, 254), biased), whole(v, u, 23)))
     f = v.b.select(huge, v.b.fsub(m, one), v.fma(u, s, v.b.fsub(s, one)))
-    bias = v.b.select(huge, word(v, u, 126), word(v, u, 127))
+    bias = v.b.select(huge, whole(v, u, 126), whole(v, u, 127))
     y = _series(v, f, v.b.sitofp(v.b.sub(biased, bias), u.type))
     return v.b.select(v.b.fcmp_ordered("<", u, real(v, u, math.inf)), y, u)
 
@@ -214,13 +171,13 @@ def _fine_rest(v: Vectors, x: Value) -> tuple[Value, Value, Value]:
 
 
 def _odd(v: Vectors, n: Value) -> Value:
-    one = word(v, n, 1)
+    one = whole(v, n, 1)
     return v.b.icmp_signed("==", v.b.and_(n, one), one)
 
 
 def _turned(v: Vectors, y: Value, n: Value, places: int) -> Value:
     """Turn the sign where the bit of n that `places` move to the top is set."""
-    sign = v.b.and_(v.b.shl(n, word(v, n, places)), word(v, n, -(2**31)))
+    sign = v.b.and_(v.b.shl(n, whole(v, n, places)), whole(v, n, -(2**31)))
     return from_bits(v, v.b.xor(bits_of(v, y), sign))
 
 
@@ -259,7 +216,7 @@ def cos_of(v: Vectors, x: Value, far: Function) -> Value:
         n, r = _rest(v, x)
         sine, cosine = _sine_and_cosine(v, r)
         y = v.b.select(_odd(v, n), sine, cosine)
-        y = _turned(v, y, v.b.add(n, word(v, n, 1)), 30)
+        y = _turned(v, y, v.b.add(n, whole(v, n, 1)), 30)
         return v.b.select(v.b.fcmp_unordered("uno", x, x), x, y)
 
     return _or_far(v, x, near, far)
@@ -329,8 +286,8 @@ def atan_of(v: Vectors, x: Value) -> Value:
 def _quarters(v: Vectors, size: Value) -> tuple[Value, Value]:
     """Return p and s with e**size / 4 = s (1 + p); beyond the bound it overflows anyway."""
     marked, _, p = reduced(v, v.at_most(size, real(v, size, 89.5)))
-    bits = v.b.shl(bits_of(v, marked), word(v, size, 23))
-    return p, from_bits(v, v.b.add(bits, word(v, size, 125 << 23)))
+    bits = v.b.shl(bits_of(v, marked), whole(v, size, 23))
+    return p, from_bits(v, v.b.add(bits, whole(v, size, 125 << 23)))
 
 
 def sinh_of(v: Vectors, x: Value) -> Value:

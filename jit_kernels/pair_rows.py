@@ -9,22 +9,12 @@ from ..ir import Op
 from ..refimpl.binary import fmod
 from ..refimpl.binary import pow as pow_op
 from .broadcast import layout_operand
+from .float_parts import bits_of, from_bits, magnitude, real, signed_as, whole
 from .kernel import I64, OK, S64, Kernel, inlined, kernel, share
 from .lowering import Site, Step, lowers
 from .simd import Tile, Value, Vectors, tile
 from .trigonometry import rounded, widened
-from .wide_math import (
-    bits_of,
-    exp_wide,
-    from_bits,
-    library_where,
-    log_wide,
-    magnitude,
-    marked,
-    real,
-    signed_as,
-    whole,
-)
+from .wide_math import exp_wide, library_where, log_wide, marked
 
 Pair = Callable[[Vectors, Value, Value], Value]
 FEW = 2.0**31  # exponents beyond are left to the library

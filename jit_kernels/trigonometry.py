@@ -14,6 +14,7 @@ from ..refimpl import trigonometry as ours
 from ..refimpl.unary import cos, log, sin
 from . import narrow_math as narrow
 from .activation import each
+from .float_parts import magnitude, real, root, signed_as
 from .kernel import I64, OK, Kernel, kernel, share
 from .lowering import Site, Step, lowers
 from .simd import Tile, Value, Vectors, tile
@@ -26,10 +27,6 @@ from .wide_math import (
     expm1_wide,
     log1p_wide,
     log_wide,
-    magnitude,
-    real,
-    root,
-    signed_as,
     sin_wide,
     tan_wide,
 )

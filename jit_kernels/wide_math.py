@@ -6,9 +6,10 @@ polynomials interpolate in Chebyshev's points; their relative errors are below 2
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .float_parts import bits_of, from_bits, magnitude, polynomial, real, whole
 from .simd_base import Value
 
 if TYPE_CHECKING:  # simd.py has functions that take constants from modules like this one
@@ -52,50 +53,6 @@ COS = (
     *(0.041666666666664666, -0.0013888888887270898, 2.480158520472523e-05, -2.7556367800799924e-07),
     2.0700425062189763e-09,
 )
-
-
-def real(v: Vectors, like: Value, value: float) -> Value:
-    """Return a vector of one float64."""
-    return v.full("f64", value, like.type.count)
-
-
-def bits_of(v: Vectors, x: Value) -> Value:
-    """Return the bits as 64-bit integers."""
-    return v.b.bitcast(x, v.vector("s64", x.type.count))
-
-
-def whole(v: Vectors, like: Value, value: int) -> Value:
-    """Return a vector of one 64-bit integer."""
-    return v.full("s64", value, like.type.count)
-
-
-def from_bits(v: Vectors, x: Value) -> Value:
-    """Return the float64 numbers with these bits."""
-    return v.b.bitcast(x, v.vector("f64", x.type.count))
-
-
-def polynomial(v: Vectors, x: Value, coefficients: Sequence[float]) -> Value:
-    """Return c[0] + c[1] x + c[2] x x ..., by Horner's rule."""
-    *rest, last = coefficients
-    y = real(v, x, last)
-    for c in reversed(rest):
-        y = v.fma(y, x, real(v, x, c))
-    return y
-
-
-def magnitude(v: Vectors, x: Value) -> Value:
-    """Return |x|."""
-    return from_bits(v, v.b.and_(bits_of(v, x), whole(v, x, 2**63 - 1)))
-
-
-def signed_as(v: Vectors, size: Value, sign: Value) -> Value:
-    """Return the magnitude of the first with the sign of the second."""
-    return v.call(f"llvm.copysign.v{size.type.count}f64", size.type, size, sign)
-
-
-def root(v: Vectors, x: Value) -> Value:
-    """Return the square root; of a negative number NaN."""
-    return v.call(f"llvm.sqrt.v{x.type.count}f64", x.type, x)
 
 
 def marked(v: Vectors, x: Value, factor: float) -> tuple[Value, Value]:

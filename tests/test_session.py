@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from litegold.ir import Array, Graph, InputError, Node, State, TensorType
+from litegold.ir import FORMATS, Array, Graph, InputError, Node, State, TensorType
+from litegold.jit_kernels.loading import address_of
 from litegold.refimpl.fill import fill
 from litegold.refimpl.shape import reshape, shape
 from litegold.refimpl.sort import unique
@@ -298,3 +299,19 @@ def test_the_callers_arrays_are_filled_on_the_quick_way_too(size: int) -> None:
             session.run({"x": x}, {"y": y[1:]})
         with pytest.raises(InputError, match="out: unknown z"):
             session.run({"x": x}, {"z": y})
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros(3, np.float16),
+        np.arange(9)[2:],
+        np.arange(9)[::2],
+        np.zeros((3, 4), bool).T,
+        np.zeros(0),
+        np.frombuffer(b"read-only", np.uint8),
+        np.zeros(2, FORMATS["bf16"]),
+    ],
+)
+def test_an_array_is_where_numpy_has_it(array: Array) -> None:
+    assert address_of(array) == array.ctypes.data

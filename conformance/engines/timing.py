@@ -4,8 +4,8 @@ Engines keep threads of their own, which spin for a while after a call in the ho
 milliseconds): on few cores they would take one from whoever comes next. So before each turn all threads of the
 process must have come to rest. Then the contestant is called without being timed, so that its pool is awake and its
 weights are in the caches, as where it is called again and again; what is timed follows at once. One call is not
-enough for that: a cache that takes what a nearer one throws out keeps what it has seen before, and after the others
-VGG-small took 5.9, 5.1, 3.7, 3.4 and 3.4 ms. Every engine is thus measured at its best, its spinning included.
+enough for that where weights exceed the nearest cache: one that takes what that throws out keeps what it has seen
+before. Every engine is thus measured at its best, its spinning included.
 """
 
 from __future__ import annotations

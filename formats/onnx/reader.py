@@ -12,9 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from ...ir import Deferred, FormatError, Graph, TensorType, UnsupportedError
-from ...passes.cancel_transposes import cancel_transposes
 from ..files import file_bytes, located
-from .scope import DEFAULT_DOMAINS, File, Scope
+from .scope import DEFAULT_DOMAINS, File, Scope, finished
 from .tensors import MAX_BYTES, MAX_RANK, Tensors, dtype_of
 from .verify import verify
 from .workspace import OpenSizeError, Workspace
@@ -44,13 +43,9 @@ def read(source: bytes | str | os.PathLike[str], *, as_written: bool = False) ->
         }
         file = File(tensors, _opset(model), functions, as_written)
         try:
-            return _finished(_Reader(model, file).graph(), file)
+            return finished(file, _Reader(model, file).graph())
         except OpenSizeError:
             return _for_given_sizes(model, file, folder)
-
-
-def _finished(graph: Graph, file: File) -> Graph:
-    return graph if file.as_written else cancel_transposes(graph)
 
 
 def _for_given_sizes(model: Any, file: File, folder: Path | None) -> Graph:
@@ -58,7 +53,7 @@ def _for_given_sizes(model: Any, file: File, folder: Path | None) -> Graph:
 
     def read_for(shapes: Mapping[str, tuple[int, ...]]) -> Graph:
         anew = replace(file, tensors=Tensors(folder), expanded=0)
-        return _finished(_Reader(model, anew, shapes).graph(), anew)
+        return finished(anew, _Reader(model, anew, shapes).graph())
 
     def read_again(values: Mapping[str, Any]) -> Graph:
         return read_for({n: v.shape for n, v in values.items() if isinstance(v, np.ndarray)})

@@ -330,14 +330,15 @@ class Scope:
             scope = Scope(file, graph.node, work)
             scope.read()
             outputs = [v.name for v in graph.output]
-            return _finished(file, scope.graph(inputs, outputs))
+            return finished(file, scope.graph(inputs, outputs))
 
         results = tuple(v.name for v in graph.output)
         operators = tuple(node.op_type for node in graph.node)
         return Deferred(inputs, results, read, operators=operators), tuple(taken)
 
 
-def _finished(file: File, graph: Graph) -> Graph:
+def finished(file: File, graph: Graph) -> Graph:
+    """Return a graph that was read, without the transpositions that cancel each other unless they shall stay."""
     return graph if file.as_written else cancel_transposes(graph)
 
 
@@ -369,6 +370,6 @@ def _deferred(
         scope = Scope(file, nodes, work)
         scope.read()
         left = tuple(n for n in inputs if n not in work.constants)
-        return _finished(file, scope.graph(left, outputs))
+        return finished(file, scope.graph(left, outputs))
 
     return Deferred(inputs, outputs, read, wanted, tuple(node.op_type for node in nodes))
