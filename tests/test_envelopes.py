@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from litegold.conformance.case import Case
 from litegold.conformance.judge import bounds, expected, judge, judge_case
 from litegold.conformance.ordered.drawn import halves, numbers
+from litegold.conformance.ordered.fused import body
 from litegold.conformance.orders import ORDERS, InOrder
 from litegold.conformance.tables import CASES, ENVELOPE, ORDERED, WORST
 from litegold.jit_kernels.lowering import CPU
@@ -20,6 +21,7 @@ from litegold.refimpl.conv import depthwise_conv2d
 from litegold.refimpl.conv_nd import conv
 from litegold.refimpl.einsum import det
 from litegold.refimpl.fill import range as range_op
+from litegold.refimpl.fused import fused
 from litegold.refimpl.half import narrow
 from litegold.refimpl.norm import local_response_normalization as lrn
 from litegold.refimpl.pool import avg_pool2d, max_pool2d
@@ -234,3 +236,16 @@ def test_what_is_drawn_in_no_order_rounds_nothing(op):
         assert not any(np.any(b) for b in allowed), "a bound above 0: it needs an entry in ORDERED"
 
     allow_nothing()
+
+
+def test_a_chain_allows_for_weights_that_overflow_when_scaled():
+    """The factor may be moved into the weights: 1e30 times 1e10 is infinite, though every result is small."""
+    x, w = np.float32([[1e-20, 0]]), np.full((1, 2), 1e30, np.float32)
+    none, factor = np.zeros(1, np.float32), np.float32([1e10])
+    args = (x, w, none, factor, none, np.zeros((1, 1), np.float32))
+    case = Case(fused, args, {"body": body(x, w, none)})
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert np.isnan(x @ (w * factor).T).all()
+    assert judge_case(case, [np.full((1, 1), np.nan, np.float32)])
+    modest = Case(fused, (x, w, none, np.float32([10]), *args[4:]), case.attributes)
+    assert not judge_case(modest, [np.full((1, 1), np.nan, np.float32)])

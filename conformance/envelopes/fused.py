@@ -14,7 +14,7 @@ from ...refimpl.conv import conv2d, conv2d_sums, depthwise_conv2d, depthwise_con
 from ...refimpl.fused import fused, run_body
 from ...refimpl.matmul import fully_connected, fully_connected_sums
 from ..tables import ENVELOPE
-from .matmul import TINY, UNIT, gamma, magnitude, sum_of_products, with_bias
+from .matmul import LARGEST, TINY, UNIT, gamma, magnitude, sum_of_products, with_bias
 
 F64 = NDArray[np.float64]
 
@@ -30,7 +30,9 @@ def fused_envelope(*xs: Array | None, body: Graph, algorithm: str = "") -> F64:
     to the head's own envelope, which says what the kernel's `algorithm` needs, come, for n nodes after the head,
     gamma(2 n + 1) of all magnitudes, the last rounding of the reference among them, gamma(terms) of those that are
     added, and the roundings of the reference between its nodes, which the sum does not make.
-    Where an order overflows, anything is right. Parts of a concatenation are as they are alone.
+    A weight that is scaled beforehand may underflow, by TINY for each element of x, or overflow, as may the factors
+    multiplied with each other. Where an order overflows, anything is right. Parts of a concatenation are as they are
+    alone.
     """
     values = run_body(body, xs)
     found = parts_of(body)
@@ -45,6 +47,7 @@ def fused_envelope(*xs: Array | None, body: Graph, algorithm: str = "") -> F64:
         error = np.asarray(ENVELOPE[head.op](*args, **attributes), np.float64)
         size, terms = _magnitudes(head, values), _terms(head, values)
         one_by_one, as_sum, between, added = error, error, np.zeros(()), np.zeros(())
+        weight, reach, lost = *_weights(head, values), np.zeros(())
         before = head.outputs[0]
         for node in after:
             other = operand_beside(node, before)
@@ -55,14 +58,16 @@ def fused_envelope(*xs: Array | None, body: Graph, algorithm: str = "") -> F64:
             if node.op in SCALING:
                 one_by_one, as_sum, size = one_by_one * factor, as_sum * factor, size * factor
                 between, added = (between + rounding) * factor, added * factor
+                weight, lost = weight * factor, lost * factor + TINY * reach
             else:
                 size, between, added = size + factor, between + rounding, added + factor
             one_by_one = one_by_one + 2 * UNIT * (magnitude(values[node.outputs[0]]) + one_by_one)
             before = node.outputs[0]
         more = gamma(2 * len(after) + 1) * size + gamma(terms) * added
-        as_sum = as_sum + between + more * (1 + gamma(terms)) + (terms + 1) * TINY
+        as_sum = as_sum + between + more * (1 + gamma(terms)) + (terms + 1) * TINY + lost
         bound = np.maximum(one_by_one + 2 * TINY, as_sum)
-        bound = np.where(np.isinf(sum_of_products(size, terms)), np.inf, bound)
+        beyond = np.isinf(sum_of_products(size, terms)) | (weight > LARGEST)
+        bound = np.where(beyond, np.inf, bound)
     return np.where(np.isnan(bound), np.inf, bound)
 
 
@@ -93,12 +98,24 @@ def _magnitudes(head: Node, values: dict[str, Array]) -> F64:
     """Return the sum of the magnitudes of the terms of a product."""
     x, w = (magnitude(values[n]) for n in head.inputs[:2] if n is not None)
     b = values[head.inputs[2]] if len(head.inputs) > 2 and head.inputs[2] is not None else None
+    return with_bias(_sums(head, x, w), b)
+
+
+def _sums(head: Node, x: F64, w: F64) -> F64:
+    """Return the sums of products of a head."""
     attributes = {**head.op.attributes, **head.attributes}
     if head.op is fully_connected:
-        return with_bias(fully_connected_sums(x, w, attributes["keep_dims"]), b)
+        return fully_connected_sums(x, w, attributes["keep_dims"])
     window = {k: attributes[k] for k in ("stride", "pad", "dilation")}
     sums = {conv2d: conv2d_sums, depthwise_conv2d: depthwise_conv2d_sums}[head.op]
-    return with_bias(sums(x, w, **window), b)
+    return sums(x, w, **window)
+
+
+def _weights(head: Node, values: dict[str, Array]) -> tuple[F64, F64]:
+    """Return for each channel the largest weight, or 1, and for each output the sum of the elements that it reads."""
+    x, w = (magnitude(values[n]) for n in head.inputs[:2] if n is not None)
+    others = tuple(i for i in range(w.ndim) if i != CHANNEL_AXIS[head.op])
+    return w.max(axis=others, initial=1.0), _sums(head, x, np.ones(w.shape))
 
 
 def _terms(head: Node, values: dict[str, Array]) -> int:
