@@ -1,4 +1,4 @@
-"""Where the hot kernels stand under their roof: `python -m bench.roofline [--only PART...] [--rounds 15]`.
+"""Where the hot kernels stand under their roof: `python -m bench.roofline [--only PART...] [--rounds 40]`.
 
 The roof is measured by the vector language itself (`jit_kernels/peaks.py`): products of registers alone for the number
 format, passes over memory of the working set's size. A case (`bench/cases.py`) is a network of a single node, run
@@ -297,7 +297,7 @@ def main() -> None:
     """Measure parts, keep the rows, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=40)
     options = parser.parse_args()
     mark = stamp() | {"isa": isa()}
     rows = [row | mark for row in measure(options.only, options.rounds)]

@@ -9,7 +9,8 @@ import math
 
 from ..refimpl.attention import attention
 from .attention import attention_step, ends, lower_few_queries, nothing_to_do, weigh, window
-from .gemm import PANEL, ROWS, f32_block, pad_columns
+from .gemm import PANEL, ROWS, pad_columns
+from .gemm_block import f32_block
 from .kernel import F64, I64, OK, S64, inlined, kernel, share
 from .lowering import CPU, Lowering, Site, Step
 from .matmul import f32_pack_batch

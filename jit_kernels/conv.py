@@ -10,7 +10,8 @@ import numpy as np
 from ..ir import Array
 from ..refimpl.activation import ACTIVATIONS
 from ..refimpl.matmul import fully_connected
-from .gemm import PANEL, ROWS, f32_block, f32_rows_of_one, pack, pad_columns
+from .gemm import PANEL, ROWS, pack, pad_columns
+from .gemm_block import f32_block, f32_rows_of_one
 from .isa import second_level_cache
 from .kernel import F64, I64, OK, S64, inlined, kernel, share
 from .lines import f32_lines, find_lines, reach, run_offsets
@@ -101,7 +102,13 @@ def f32_product(
             if m == 1:
                 f32_rows_of_one(a, w, k, n, first, last, bias, c, low, high, r)
             else:
-                f32_block(a, lda, rows, w, k, n, first, last, bias, c, ldc, low, high, r)
+                pitch = lda if kind == IN_PLACE else k
+                later = x + (start + rows) * pitch * 4
+                in_a_row = kind == IN_PLACE or g[3] * g[4] * g[5] * g[6] == 1
+                extent = min(rows, stop - start - rows) * pitch * 4 if in_a_row else 0
+                f32_block(
+                    a, lda, rows, w, k, n, first, last, bias, c, ldc, low, high, r, later, extent
+                )
         start += rows
     return OK
 

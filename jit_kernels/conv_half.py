@@ -52,7 +52,9 @@ def half_product(
         if few:
             half_rows(source, rows, a, w, k, n, first, last, bias, r, y + at, ldc, low, high)
         else:
-            half_block(source, rows, a, w, k, n, first, last, bias, r, y + at, ldc, low, high)
+            half_block(
+                source, rows, a, w, k, n, first, last, bias, r, y + at, ldc, low, high, stop - start - rows
+            )  # fmt: skip
         start += rows
     return OK
 

@@ -1,4 +1,4 @@
-"""float32 matrix product: register tiles, and the loops that walk a block of rows with them.
+"""float32 matrix product: its register tiles; `gemm_block` walks a block of rows with them.
 
 A is rows of `lda` elements anywhere in memory. B is packed by `pack`: panels of `PANEL` columns, [panel][k][column].
 Each output is summed from the bias on, in the order of k, whatever tile computes it: so its bits depend neither
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..ir import Array
-from .kernel import F64, I64, inlined
+from .kernel import F64, I64
 from .simd import LANES, REGISTERS, Tile, Value, Vectors, tile
 
 PANEL = 2 * LANES  # columns in a panel of B
 ROWS = 14 if REGISTERS == 32 else 6  # rows of the largest tile
-LEAST = 4  # rows of a tile whose sums are enough to hide the latency of a product
-STREAMED = 256 << 10  # bytes of B from which on it is fetched anew for each product
+LINE = 64  # bytes that are fetched at once
+LONG = 128  # products in a sum from which on there is time to fetch where the next tile writes
 SPLIT = 4  # partial sums of a single row
 
 
@@ -128,6 +128,23 @@ def store_rows(
                         v.store_some(x, masks[j], row, j * v.lanes * size)
 
 
+def fetch_below(
+    v: Vectors, products: Value, c: Value, pitch: Value, height: int, size: int
+) -> None:
+    """Have the rows of C below those of a tile fetched, `size` bytes each: the next tile's stores would wait for them.
+
+    Not where sums of few `products` leave no time for it.
+    """
+
+    def fetch() -> list[Value]:
+        for row in range(height, 2 * height):
+            for at in range(0, size, LINE):
+                v.prefetch(v.pointer(c, v.mul(pitch, row)), at)
+        return []
+
+    v.either(v.b.icmp_signed(">=", products, v.const(LONG)), fetch, list)
+
+
 def column_masks(v: Vectors, columns: Value, vectors: int) -> list[Value]:
     """Return which lanes of some vectors in a row are among the first `columns`."""
     return [v.mask(v.b.sub(columns, v.const(j * v.lanes))) for j in range(vectors)]
@@ -211,6 +228,9 @@ def f32_tile(height: int, vectors: int) -> Tile:
             acc = bounded(v, acc, low, high)
             out = [acc[r * vectors :][:vectors] for r in range(height)]
             store_rows(v, out, v.add(c, at), ldc, columns, 4)
+            fetch_below(
+                v, v.mul(runs, k), v.add(c, at), v.mul(ldc, 4), height, 4 * v.lanes * vectors
+            )
             return []
 
         v.carry(v.b.sdiv(v.add(rows, height - 1), v.const(height)), [], one)
@@ -279,78 +299,3 @@ def f32_tiles(
             v.run(each, *given)
             v.b.branch(done)
     v.b.position_at_end(done)
-
-
-@inlined
-def height_for(rows, heights):  # type: ignore[no-untyped-def]
-    """Return the height of the tiles that share out `rows` evenly; the last ones may overlap."""
-    most = heights[-1]
-    count = (rows + most - 1) // most
-    even = (rows + count - 1) // count
-    best = 1
-    for height in heights:
-        if height <= rows:
-            best = height
-        if height >= even:
-            break
-    return best
-
-
-@inlined
-def f32_rows_of_one(a, b, k, n, first, last, bias, c, low, high, plus=0):  # type: ignore[no-untyped-def]
-    """As `f32_block`, for a product that has one row in all."""
-    for p in range(first, last):
-        columns = min(PANEL, n - p * PANEL)
-        at = p * PANEL * 4
-        r = plus + at if plus else 0
-        f32_row(a, b + at * k, k, bias + at, r, c + at, columns, low, high)
-
-
-@inlined
-def tiling(rows):  # type: ignore[no-untyped-def]
-    """Return how many rows take tiles of the full height, the height of those for the rest, and the number of tiles.
-
-    Where none has the height of the rest, or so few rows that it waits for its sums, one full tile is shared with it.
-    """
-    rest, fits = rows % ROWS, False
-    for height in HEIGHTS:
-        if height == rest:
-            fits = height >= LEAST
-    if rest != 0 and not fits:
-        rest = min(rows, rest + ROWS)
-    height = height_for(max(rest, 1), HEIGHTS)
-    return rows - rest, height, (rows - rest) // ROWS + (rest + height - 1) // height
-
-
-@inlined
-def f32_block(a, lda, rows, b, k, n, first, last, bias, c, ldc, low, high, plus=0):  # type: ignore[no-untyped-def]
-    """C[rows, columns of the panels first .. last - 1] = clamp(A B + bias + R).
-
-    R is spaced like C and starts at `plus`; 0 stands for none.
-    """
-    size, thin = k * PANEL * 4, height_for(rows, THIN_HEIGHTS)
-    whole, wide, tiles = tiling(rows)
-    # While a panel is used the next one comes, a part of it with each tile.
-    pace = PANEL * 4 // tiles if n * k * 4 >= STREAMED else 0
-    for p in range(first, last):
-        at = p * PANEL * 4
-        columns = min(PANEL, n - p * PANEL)
-        w, r, speed = b + p * size, plus + at if plus else 0, pace if p + 1 < last else 0
-        done = 0 if columns <= LANES else whole
-        if done > 0:
-            f32_tiles(
-                ROWS, 2, done, a, lda, (ROWS + 1) // 2 * lda * 4, 0, 1, k, w, bias + at, r, c + at, ldc, columns,
-                w + size, speed, low, high,
-            )  # fmt: skip
-        if done < rows:
-            height, vectors = (thin, 1) if columns <= LANES else (wide, 2)
-            x, y, ahead = (
-                a + done * lda * 4,
-                c + at + done * ldc * 4,
-                w + size + done // ROWS * k * speed,
-            )
-            r = r + done * ldc * 4 if r else 0
-            f32_tiles(
-                height, vectors, rows - done, x, lda, (height + 1) // 2 * lda * 4, 0, 1, k, w, bias + at, r, y, ldc,
-                columns, ahead, speed, low, high,
-            )  # fmt: skip

@@ -13,16 +13,15 @@ from .gemm import (
     PANEL,
     ROWS,
     SPLIT,
-    STREAMED,
     THIN_HEIGHTS,
     bounded,
-    height_for,
+    fetch_below,
     multiply_spaced,
-    tiling,
 )
+from .gemm_block import coming, height_for, paces, stretch, tiling
 from .half import widen_halves
 from .kernel import F64, I64, inlined
-from .simd import LANES, Tile, Value, Vectors, tile
+from .simd import Tile, Value, Vectors, tile
 
 
 def _store(
@@ -89,6 +88,7 @@ def half_tile(height: int, vectors: int) -> Tile:
             )
             acc = _plus(v, acc, vectors, plus, at, ldc, columns)
             _store(v, bounded(v, acc, low, high), vectors, v.add(c, at), ldc, columns)
+            fetch_below(v, k, v.add(c, at), v.mul(ldc, 2), height, 2 * v.lanes * vectors)
             return []
 
         v.carry(v.b.sdiv(v.add(rows, height - 1), v.const(height)), [], one)
@@ -125,10 +125,12 @@ def spaced(k):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def half_block(x, rows, a, b, k, n, first, last, bias, plus, c, ldc, low, high):  # type: ignore[no-untyped-def]
+def half_block(  # type: ignore[no-untyped-def]
+    x, rows, a, b, k, n, first, last, bias, plus, c, ldc, low, high, later
+):  # fmt: skip
     """C[rows, columns of the panels first .. last - 1] = clamp(A B + bias + R) for `rows` rows of A at `x`.
 
-    They are widened to `a` before.
+    They are widened to `a` before. As many rows more, the `later` ones, are fetched meanwhile.
     """
     lda = spaced(k)
     if lda == k:
@@ -136,25 +138,24 @@ def half_block(x, rows, a, b, k, n, first, last, bias, plus, c, ldc, low, high):
     else:
         for i in range(rows):
             widen_halves(x + 2 * i * k, a + 4 * i * lda, k)
-    size, thin = k * PANEL * 4, height_for(rows, THIN_HEIGHTS)
+    size, thin, panels = k * PANEL * 4, height_for(rows, THIN_HEIGHTS), last - first
     whole, wide, tiles = tiling(rows)
-    # While a panel is used the next one comes, a part of it with each tile.
-    pace = PANEL * 4 // tiles if n * k * 4 >= STREAMED else 0
+    extent = min(rows, later) * k * 2
+    split, panel_pace, pace = paces(tiles, k, n, panels, extent)
     for p in range(first, last):
-        columns, at = min(PANEL, n - p * PANEL), p * PANEL * 2
-        w, r, speed = b + p * size, plus + at if plus else 0, pace if p + 1 < last else 0
-        done = 0 if columns <= LANES else whole
-        if done > 0:
-            half_tiles(
-                ROWS, 2, done, a, lda, k, w, bias + 2 * at, r, c + at, ldc, columns, w + size, speed, low, high,
+        at, columns, done = p * PANEL * 2, min(PANEL, n - p * PANEL), 0
+        w, r = b + p * size, plus + at if plus else 0
+        while done < rows:
+            stop, height, vectors = stretch(done, rows, columns, whole, wide, thin, split)
+            ahead, speed = coming(
+                done // ROWS, p - first, panels, tiles, k, split, w + size, panel_pace, x + rows * k * 2, extent, pace
             )  # fmt: skip
-        if done < rows:
-            height, vectors = (thin, 1) if columns <= LANES else (wide, 2)
-            r = r + done * ldc * 2 if r else 0
+            below = done * ldc * 2
             half_tiles(
-                height, vectors, rows - done, a + done * lda * 4, lda, k, w, bias + 2 * at, r,
-                c + at + done * ldc * 2, ldc, columns, w + size + done // ROWS * k * speed, speed, low, high,
+                height, vectors, stop - done, a + done * lda * 4, lda, k, w, bias + 2 * at,
+                r + below if r else 0, c + at + below, ldc, columns, ahead, speed, low, high,
             )  # fmt: skip
+            done = stop
 
 
 @tile("half_row")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir import Array
-from .gemm import HEIGHTS, PANEL, ROWS, STREAMED, THIN_HEIGHTS, f32_tiles, height_for
+from .gemm import HEIGHTS, PANEL, ROWS, THIN_HEIGHTS, f32_tiles
+from .gemm_block import STREAMED, height_for
 from .kernel import inlined
 from .patches import clear_words, copy_words
 from .simd import LANES

@@ -9,7 +9,8 @@ import numpy as np
 from ..ir import Array
 from ..refimpl.matmul import matmul
 from .conv import rows_of_a_block
-from .gemm import PANEL, ROWS, f32_block, f32_rows_of_one, pack, pad_columns
+from .gemm import PANEL, ROWS, pack, pad_columns
+from .gemm_block import f32_block, f32_rows_of_one
 from .kernel import F32, I64, OK, S64, inlined, kernel, share
 from .lowering import Argument, Operand, Site, Step, lowers
 from .packing import pack_panel
@@ -52,7 +53,10 @@ def multiply(a, w, bias, c, m, k, n, begin, end, first, last, block):  # type: i
         if m == 1:
             f32_rows_of_one(x, w, k, n, first, last, bias, z, -INFINITY, INFINITY)
         else:
-            f32_block(x, k, rows, w, k, n, first, last, bias, z, n, -INFINITY, INFINITY)
+            later, extent = x + rows * k * 4, min(rows, end - begin - rows) * k * 4
+            f32_block(
+                x, k, rows, w, k, n, first, last, bias, z, n, -INFINITY, INFINITY, 0, later, extent
+            )
         begin += rows
 
 

@@ -78,7 +78,7 @@ def f32_pack_columns(v: Vectors, to: I64, b: I64, ldb: I64, k: I64, columns: I64
 
 @inlined
 def pack_panel(to, b, ldb, k, columns, transposed):  # type: ignore[no-untyped-def]
-    """Pack a panel of B (K, N), which lies at `b` as it is or `transposed`; then `gemm.f32_block` takes it."""
+    """Pack a panel of B (K, N), which lies at `b` as it is or `transposed`; then `gemm_block.f32_block` takes it."""
     if transposed:
         f32_pack_columns(to, b, ldb, k, columns)
     else:

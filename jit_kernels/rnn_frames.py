@@ -16,7 +16,8 @@ from ..ir import Array
 from ..refimpl.rnn import gru, lstm_layer, rnn
 from .conv import IN_PLACE, f32_product, rows_of_a_block
 from .exponential import sigmoid_of, tanh_of
-from .gemm import PANEL, f32_block, f32_rows_of_one, pack, pad_columns
+from .gemm import PANEL, pack, pad_columns
+from .gemm_block import f32_block, f32_rows_of_one
 from .kernel import F64, I64, OK, S32, Kernel, inlined, kernel, share
 from .lowering import CPU, Argument, Lowering, Site, Step
 from .lstm_cells import copy_floats
