@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import math
@@ -32,6 +33,15 @@ def usable_cores() -> int:
     return max(cores, 1)
 
 
+_core = getattr(ctypes.CDLL(None), "sched_getcpu", lambda: -1)
+
+
+def _move(thread: int, cores: set[int]) -> None:
+    """Let a thread run on some cores only; where the system refuses that, it runs anyway."""
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(thread, cores)
+
+
 def aligned(nbytes: int) -> Array:
     """Return zeroed bytes that start at a multiple of 64."""
     room = np.zeros(nbytes + ALIGNMENT, np.uint8)
@@ -48,6 +58,12 @@ def aligned_copy(value: Array) -> Array:
     return room
 
 
+def _elsewhere() -> tuple[set[int], set[int]]:
+    """Return the cores that this thread may use, and those of them that it is not on, if any."""
+    allowed = os.sched_getaffinity(0)
+    return allowed, allowed - {_core()} or allowed
+
+
 class Crew:
     """`size - 1` parked threads and the caller: together they walk a plan. One plan at a time."""
 
@@ -62,6 +78,8 @@ class Crew:
         self._go_on = callable_of(driver.go_on)
         self._lead = callable_of(driver.lead)
         self._held: list[tuple[object, ...]] = []
+        self._native = [0] * size  # the system's number of each worker
+        self._allowed: set[int] = set()
         for lock in self._wake:
             lock.acquire()
         for worker in range(1, size):
@@ -71,9 +89,11 @@ class Crew:
 
     def _work(self, worker: int) -> None:
         block = np.array([self.address, self._drive], np.int64)
+        self._native[worker] = threading.get_native_id()
         while True:
             if self._serve(block.ctypes.data, worker, self.size):
                 self._wake[worker].acquire()
+                _move(0, self._allowed)
 
     def runner(self, job: int, memory: object) -> Callable[[], int | None]:
         """Return a function that walks a job together, and returns what `driver.drive` does; None if the crew is busy.
@@ -102,9 +122,16 @@ class Crew:
         return run
 
     def _rouse(self, asleep: int) -> None:
-        """Wake parked workers, given as bits."""
+        """Wake parked workers, given as bits, on other cores than this one.
+
+        The system may wake a worker where it last ran, behind its caller, while another core is idle (Linux looks for
+        none after a busy time): the worker would then come only when a time slice is over, milliseconds later. It is
+        free to go anywhere again once it runs.
+        """
+        self._allowed, elsewhere = _elsewhere()
         while asleep:
             worker = asleep.bit_length() - 1
+            _move(self._native[worker], elsewhere)
             self._wake[worker].release()
             asleep ^= 1 << worker
 

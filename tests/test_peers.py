@@ -1,8 +1,11 @@
 """Engines that are timed beside ours: each computes what it was fed, and is judged before its time counts."""
 
+import hashlib
 import json
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from litegold.cli.bench import draw, facts, means
 from litegold.conformance.agreement import expect
 from litegold.conformance.contest import FED, OURS, Files, hold
 from litegold.conformance.engines.peers.table import PEERS, ModelFile, Peer
-from litegold.conformance.engines.timing import come_to_rest, interleave
+from litegold.conformance.engines.timing import LONGEST_REST, come_to_rest, interleave
 from litegold.conformance.inputs import random_feeds
 from litegold.ir import Graph, Node, QuantParams, TensorType
 from litegold.refimpl.matmul import fully_connected
@@ -177,6 +180,16 @@ def test_a_turn_is_many_calls_after_a_rest():
     timing = interleave({"a": work}, rounds=3, warm_up=1, turn=1e-3)
     assert calls["a"] > 300 and len(timing["a"].rounds) == 3
     assert come_to_rest() < 1
+
+
+def test_a_rest_outlasts_threads_that_compute():
+    busy = threading.Thread(
+        target=hashlib.sha256, args=(bytes(8 << 20),)
+    )  # without the interpreter's lock
+    start = time.perf_counter()
+    busy.start()
+    come_to_rest()
+    assert not busy.is_alive() or time.perf_counter() - start >= LONGEST_REST
 
 
 def test_the_verb_prints_nothing_but_json(tmp_path):

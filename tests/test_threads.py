@@ -77,3 +77,26 @@ def test_a_forked_child_goes_on_without_the_workers(monkeypatch: pytest.MonkeyPa
         right = all((session.run({"x": x})["y"] == 8 * x).all() for _ in range(3))
         os._exit(0 if right else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_parked_worker_is_woken_on_another_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    moves: list[tuple[int, set[int]]] = []
+    move = threads_module._move
+
+    def recorded(thread: int, cores: set[int]) -> None:
+        moves.append((thread, cores))
+        move(thread, cores)
+
+    monkeypatch.setattr(threads_module, "_move", recorded)
+    allowed = os.sched_getaffinity(0)
+    crew = threads_module.Crew(2)
+    while crew._words[driver.CREW_WORDS + driver.BOX_WORDS + driver.PARKED] != 1:
+        time.sleep(1e-3)
+    worker = crew._native[1]
+    assert worker
+    crew._rouse(1 << 1)
+    while len(moves) < 2:  # back from where it was woken
+        time.sleep(1e-3)
+    (first, elsewhere), (_, back) = moves
+    assert first == worker and back == allowed == os.sched_getaffinity(worker)
+    assert elsewhere < allowed or len(allowed) == 1

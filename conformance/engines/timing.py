@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import math
 import statistics
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 Call = Callable[[], object]
 
-SLICE = 0.5e-3  # seconds over which the use of the processor is looked at
-RESTING = 0.1  # part of a core that may be in use: the looking itself takes some
+SLICE = 0.5e-3  # seconds from one look at the threads to the next
 WARMING = 3  # calls before what is timed, at least
+TASKS = Path("/proc/self/task")
 LONGEST_REST = 0.1  # seconds; a pool that never parks is timed against for all that
 
 
@@ -59,15 +61,30 @@ class Timing:
 
 
 def come_to_rest() -> float:
-    """Wait until no thread of this process computes any more; return how many seconds that took."""
-    start = now = time.perf_counter()
+    """Wait until no other thread of this process computes any more; return how many seconds that took.
+
+    The states of the threads say so, not the processor time that they used: that of threads on other cores is brought
+    up to date by the tick of the clock alone, 4 ms apart.
+    """
+    start = time.perf_counter()
     quiet = 0
-    while quiet < 2 and now - start < LONGEST_REST:  # once may be another process in its way
-        used, began = time.process_time(), now
+    while quiet < 2 and time.perf_counter() - start < LONGEST_REST:  # one may be about to begin
         time.sleep(SLICE)
-        now = time.perf_counter()
-        quiet = quiet + 1 if time.process_time() - used < RESTING * (now - began) else 0
-    return now - start
+        quiet = quiet + 1 if not _others_run() else 0
+    return time.perf_counter() - start
+
+
+def _others_run() -> bool:
+    """Whether a thread of this process other than this one runs or waits for a core (proc(5): state R)."""
+    mine = str(threading.get_native_id())
+    for task in TASKS.iterdir():
+        try:
+            state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:  # it has ended since
+            continue
+        if state == "R" and task.name != mine:
+            return True
+    return False
 
 
 def interleave(
