@@ -8,171 +8,18 @@ each convolution: of those nothing is left in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Op, TensorType
+from ..ir import Graph, Node, Op
 from ..refimpl import channel, join, shape, window
 from ..refimpl.affine import dequantize_linear, quantize_linear
-from ..refimpl.gather import gather
 from ..refimpl.matmul import fully_connected
 from ..refimpl.recurrent import lstm
-from .dataflow import kept
-
-Perm = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a tensor is: its axis i is axis `perm[i]` of tensor `name`; None: they are the same.
-
-    Of a matrix that is a flattened tensor, column j is column `columns[j]`.
-    """
-
-    name: str
-    perm: Perm | None = None
-    columns: Array | None = None
-
-
-def composed(first: Perm | None, then: Perm) -> Perm | None:
-    """Return the order of axes after two transpositions; None where it is the original one.
-
-    >>> composed((0, 2, 3, 1), (0, 3, 1, 2)) is None
-    True
-    """
-    perm = then if first is None else tuple(first[a] for a in then)
-    return None if perm == tuple(range(len(perm))) else perm
-
-
-def inverse(perm: Perm) -> Perm:
-    """Return the transposition that undoes `perm`.
-
-    >>> inverse((0, 2, 3, 1))
-    (0, 3, 1, 2)
-    """
-    return tuple(int(a) for a in np.argsort(perm))
-
-
-class Placements:
-    """One walk over the nodes in execution order."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.constants: dict[str, Array] = dict(graph.constants)
-        self.tensors: dict[str, TensorType] = dict(graph.tensors)
-        self.placed: dict[str, Placement] = {}
-        self.nodes: list[Node] = []
-        self.wanted = kept(graph)
-        self._plain: dict[str, str] = {}
-
-    def where(self, name: str | None) -> Placement:
-        """Return the placement of a tensor."""
-        return self.placed.get(name or "", Placement(name or ""))
-
-    def order(self, node: Node) -> Perm | None:
-        """Return the order of the axes of all inputs that are no constants, where they have one in common."""
-        found = [self.where(n) for n in node.inputs if n is not None and n not in self.constants]
-        perms = {w.perm for w in found}
-        return perms.pop() if len(perms) == 1 and all(w.columns is None for w in found) else None
-
-    def constant(self, base: str, value: Array) -> str:
-        """Enter a constant."""
-        name = base
-        while name in self.tensors or name in self.constants:
-            name += "~"
-        self.constants[name] = np.ascontiguousarray(value).reshape(value.shape)
-        self.tensors[name] = TensorType.of(self.constants[name]).without_value()
-        return name
-
-    def whole(self, base: str, values: Any) -> str:
-        """Enter whole numbers."""
-        return self.constant(base, np.array(values, np.int32))
-
-    def plain(self, name: str) -> str:
-        """Return a tensor whose axes are in the order that `name` has."""
-        where = self.where(name)
-        if where.perm is None and where.columns is None:
-            return where.name
-        if name not in self._plain:
-            label = f"{name}/reordered"
-            if where.columns is not None:
-                inputs = where.name, self.whole(f"{name}/columns", where.columns)
-                self.nodes.append(Node(gather, inputs, (name,), {"axis": 1}, name=label))
-            else:
-                inputs = where.name, self.whole(f"{name}/perm", where.perm)
-                self.nodes.append(Node(shape.transpose, inputs, (name,), name=label))
-            self._plain[name] = name
-        return name
-
-    def emit(self, node: Node, perm: Perm | None = None) -> None:
-        """Add a node on the inputs given; the axes of its results are to be read in the order `perm`."""
-        names = []
-        for name in node.outputs:
-            own = name
-            if perm is not None:
-                own = f"{name}/turned"
-                while own in self.tensors:
-                    own += "~"
-                type = self.tensors[name]
-                self.tensors[own] = replace(type, shape=tuple(type.shape[a] for a in inverse(perm)))
-                self.placed[name] = Placement(own, perm)
-            names.append(own)
-        self.nodes.append(replace(node, outputs=tuple(names)))
-
-    def add(self, node: Node) -> None:
-        """Take in the next node."""
-        rule = RULES.get(node.op) or KINDS.get(node.op.axes)
-        turned = any(n in self.placed for n in node.inputs)
-        if rule is None or not (turned or node.op is shape.transpose) or not rule(self, node):
-            self.emit(
-                replace(node, inputs=tuple(n if n is None else self.plain(n) for n in node.inputs))
-            )
-
-    def finish(self) -> Graph:
-        """Return the graph, with what is wanted of it in the order that it had."""
-        for name in self.graph.kept:
-            other = self.plain(name)
-            if other != name:  # transpositions that made none: it is another tensor
-                self._call(other, name)
-        nodes = needed(self.nodes, self.wanted)
-        used = {n for node in nodes for n in (*node.inputs, *node.outputs) if n is not None}
-        used |= {*self.graph.inputs, *self.graph.kept, *(s.tensor for s in self.graph.states)}
-        return replace(
-            self.graph,
-            nodes=tuple(nodes),
-            tensors={n: t for n, t in self.tensors.items() if n in used},
-            constants={n: v for n, v in self.constants.items() if n in used},
-        )
-
-    def _call(self, other: str, name: str) -> None:
-        """Give a tensor the name of the output that it is; where it is wanted by its own name, copy it."""
-        made = any(other in node.outputs for node in self.nodes)
-        if made and other not in self.wanted:
-            self.nodes = [_renamed(node, other, name) for node in self.nodes]
-            self.tensors[name] = self.tensors.pop(other)
-            for key, where in self.placed.items():
-                self.placed[key] = replace(where, name=name) if where.name == other else where
-            return
-        perm = self.whole(f"{name}/perm", range(len(self.tensors[name].shape)))
-        self.nodes.append(Node(shape.transpose, (other, perm), (name,), name=name))
-
-
-def _renamed(node: Node, old: str, new: str) -> Node:
-    inputs = tuple(new if n == old else n for n in node.inputs)
-    return replace(node, inputs=inputs, outputs=tuple(new if n == old else n for n in node.outputs))
-
-
-def needed(nodes: Iterable[Node], wanted: Iterable[str]) -> list[Node]:
-    """Return the nodes that wanted tensors depend on, and those without results."""
-    names, found = set(wanted), []
-    for node in reversed(list(nodes)):
-        if not node.outputs or names & set(node.outputs):
-            found.append(node)
-            names |= {n for n in node.inputs if n is not None}
-    return found[::-1]
+from .placements import Perm, Placement, Placements, composed, inverse
 
 
 def transposition(work: Placements, node: Node) -> bool:
@@ -232,6 +79,12 @@ def division(work: Placements, node: Node) -> bool:
     return True
 
 
+def without(perm: Perm, gone: Collection[int]) -> Perm | None:
+    """Return the order of the axes that are left when some are gone; None where it is that of the tensor."""
+    rest = [p for a, p in enumerate(perm) if a not in gone]
+    return composed(None, tuple(sorted(rest).index(p) for p in rest))
+
+
 def reduction(work: Placements, node: Node) -> bool:
     """Reduce the same axes; without them the rest may stand in order."""
     where, axes = work.where(node.inputs[0]), work.constants.get(node.inputs[1] or "")
@@ -239,11 +92,34 @@ def reduction(work: Placements, node: Node) -> bool:
         return False
     gone = {int(a) % len(where.perm) for a in np.ravel(axes)}
     there = work.whole(f"{node.outputs[0]}/axes", sorted(where.perm[a] for a in gone))
-    perm: Perm | None = where.perm
-    if not node.attributes.get("keep_dims", False):
-        rest = [where.perm[a] for a in range(len(where.perm)) if a not in gone]
-        perm = composed(None, tuple(sorted(rest).index(a) for a in rest))
+    perm = where.perm if node.attributes.get("keep_dims", False) else without(where.perm, gone)
     work.emit(replace(node, inputs=(where.name, there)), perm)
+    return True
+
+
+def squeezed(work: Placements, node: Node) -> bool:
+    """Drop the same axes."""
+    where, axes = work.where(node.inputs[0]), node.attributes.get("axes", ())
+    if where.perm is None or not axes:
+        return False
+    gone = {a % len(where.perm) for a in axes}
+    there = {**node.attributes, "axes": tuple(sorted(where.perm[a] for a in gone))}
+    work.emit(replace(node, inputs=(where.name,), attributes=there), without(where.perm, gone))
+    return True
+
+
+def expanded(work: Placements, node: Node) -> bool:
+    """Insert the axis before the one that it comes before, wherever that stands."""
+    where, axis = work.where(node.inputs[0]), work.constants.get(node.inputs[1] or "")
+    if where.perm is None or axis is None:
+        return False
+    rank = len(where.perm)
+    at = int(axis.reshape(())) % (rank + 1)
+    there = where.perm[at] if at < rank else where.perm[-1] + 1
+    perm = [p + (p >= there) for p in where.perm]
+    perm.insert(at, there)
+    inputs = where.name, work.whole(f"{node.outputs[0]}/axis", there)
+    work.emit(replace(node, inputs=inputs), composed(None, tuple(perm)))
     return True
 
 
@@ -354,6 +230,8 @@ Rule = Callable[[Placements, Node], bool]
 RULES: Final[dict[Op[..., Any], Rule]] = {
     shape.transpose: transposition,
     shape.reshape: reshaping,
+    shape.squeeze: squeezed,
+    shape.expand_dims: expanded,
     fully_connected: product,
     lstm: recurrence,
     join.concat: concatenation,
@@ -376,5 +254,9 @@ def cancel_transposes(graph: Graph) -> Graph:
     """
     work = Placements(graph)
     for node in graph.nodes:
-        work.add(node)
+        rule = RULES.get(node.op) or KINDS.get(node.op.axes)
+        turned = any(n in work.placed for n in node.inputs)
+        if rule is None or not (turned or node.op is shape.transpose) or not rule(work, node):
+            plain = tuple(n if n is None else work.plain(n) for n in node.inputs)
+            work.emit(replace(node, inputs=plain))
     return work.finish()

@@ -268,3 +268,18 @@ def test_what_cannot_be_is_refused(code, tensors, stored, attributes):
     model, feeds = file_of(code, arrays, stored, 21, ("f4",), attributes)
     with pytest.raises(LitegoldError):
         interpret(load(model), feeds)
+
+
+def test_convolutions_over_lines_leave_no_transposition_between_them():
+    w = np.ones((3, 3, 5), np.float32)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], pads=[2, 2]),
+        helper.make_node("Tanh", ["a"], ["b"]),
+        helper.make_node("Add", ["a", "b"], ["c"]),
+        helper.make_node("Conv", ["c", "w"], ["y"], pads=[2, 2]),
+    ]
+    x, y = (helper.make_tensor_value_info(n, 1, (2, 3, 9)) for n in "xy")
+    graph = helper.make_graph(nodes, "line", [x], [y], [numpy_helper.from_array(w, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    ops = [n.op.__name__ for n in load(model.SerializeToString()).nodes]
+    assert ops.count("transpose") == 2, ops

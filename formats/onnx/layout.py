@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from ...ir import Array, TensorType
-from ...passes.cancel_transposes import Perm, Placement, composed, inverse
+from ...passes.placements import Perm, Placement, composed, inverse
 from .table import OnnxRecord
 
 

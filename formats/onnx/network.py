@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...ir import Array, Graph, Node, TensorType, UnsupportedError, ValueNeededError
-from ...passes.cancel_transposes import Perm, Placement, inverse
+from ...passes.placements import Perm, Placement, inverse
 from .layout import Layout, needed
 from .table import NHWC, OnnxSite
 from .writer import model_bytes, site_of
