@@ -34,11 +34,11 @@ IN_PLACE, LINES, COPIED, COLUMNS = range(4)
 def divide(rows, panels, narrow, tid, threads):  # type: ignore[no-untyped-def]
     """Return the rows (start, stop) and the panels (first, last) of a thread: whichever is shared more evenly.
 
-    If both are the same, rows are shared where B is `narrow`.
+    If that is much the same, rows are shared where B is `narrow`: the rows of A that another thread wrote come late.
     """
     by_rows = (rows + threads - 1) // threads * panels
     by_panels = (panels + threads - 1) // threads * rows
-    if by_rows < by_panels or (by_rows == by_panels and narrow):
+    if by_rows < by_panels or (by_rows <= by_panels + by_panels // 32 and narrow):
         start, stop = share(rows, tid, threads)
         return start, stop, 0, panels
     first, last = share(panels, tid, threads)
