@@ -3,8 +3,8 @@
 A stage is one step that threads share, or some in a row that one thread does. A word says where a run stands: the
 run's number, the stage, which shares of it are done, and which are claimed. A thread claims its own share, then any
 other that nobody has begun: so one that is late (it slept, or the system gave its core to others) is not waited for,
-only a share in the making is. Who does the last share opens the next stage. Shares are the same whoever does them,
-and so are the bits.
+only a share in the making is. A stage that is not shared is the caller's, whose cache has what it wrote. Who does the
+last share opens the next stage. Shares are the same whoever does them, and so are the bits.
 
 A thread that is late may look at a run's job after its end; it claims nothing then, since the number of the run is
 another, but the job's memory must still be there: `BUSY` says so. Words that threads share lie 64 bytes apart. The
@@ -77,7 +77,7 @@ def walk_together(kernels, blocks, stages, count, crew, times, run, tid, threads
         if stand >> RUN_AT != run or stage == count:
             break
         shares = threads if stages[3 * stage + 2] != 0 else 1
-        share = free_share(stand, shares, tid)
+        share = free_share(stand, shares, tid) if shares > 1 or tid == 0 else -1
         if share < 0:
             spins += 1
             if spins < patience:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -18,6 +20,34 @@ from .threads import Crew, aligned, crew, usable_cores
 SHORT = (
     1 << 17
 )  # bytes that a plan may read and write to count as short: far less than a millisecond
+LONG = 8 << 20  # bytes from which on other threads are a help, whatever waking them costs
+TRIALS = 4  # runs of a kind in a row
+GAIN = 0.95  # of the time alone that other threads must stay below
+
+
+class Trial:
+    """A walk that finds out by its first runs whether to take other threads: the bits are the same either way.
+
+    Handing over steps of microseconds, and the lines that one core wrote to another, may cost more than the help is
+    worth; how much depends on the machine, and on whether runs follow each other while the others are awake.
+    """
+
+    def __init__(self, alone: Callable[[], int], together: Callable[[], int]) -> None:
+        self._ways = 2 * (TRIALS * [together] + TRIALS * [alone])
+        self._best = {alone: math.inf, together: math.inf}
+        self._alone, self._together, self._walk = alone, together, self._try
+
+    def __call__(self) -> int:
+        return self._walk()
+
+    def _try(self) -> int:
+        way, start = self._ways.pop(), time.perf_counter()
+        failure = way()
+        self._best[way] = min(self._best[way], time.perf_counter() - start)
+        if not self._ways:
+            pays = self._best[self._together] < GAIN * self._best[self._alone]
+            self._walk = self._together if pays else self._alone
+        return failure
 
 
 class Context:
@@ -44,7 +74,7 @@ class Context:
         self._job = np.array(job, np.int64)
         # What a worker that comes late may still look at; not all of the plan.
         self._owners = (plan.kernels, blocks, stages, self.times, self._job)
-        self.walk = self._walk()
+        self.walk = self._walk(settled=profile or split_from == 0 or plan.traffic >= LONG)
         self._bound = [n for n in plan.inputs if n in plan.patches]
         self.copied = [(n, self.view(n)) for n in plan.inputs if n in plan.places]
         types = [(n, plan.types[n]) for n in plan.outputs if n not in plan.places]
@@ -89,8 +119,11 @@ class Context:
                 results[name] = view.copy()
         return results
 
-    def _walk(self) -> Callable[[], int]:
-        """Return a function that runs the kernels on what is in place, and returns what `driver.drive` returns."""
+    def _walk(self, settled: bool) -> Callable[[], int]:
+        """Return a function that runs the kernels on what is in place, and returns what `driver.drive` returns.
+
+        Unless it is `settled`, the first runs tell whether the crew is a help.
+        """
         # Made beforehand: turning Python's numbers into C's takes longer than a small plan.
         job, first, one = map(ctypes.c_int64, (address_of(self._job), 0, 1))
         short = self._crew is None and self.plan.traffic < SHORT
@@ -103,4 +136,4 @@ class Context:
             failure = together()
             return alone() if failure is None else failure
 
-        return walk
+        return walk if settled else Trial(alone, walk)

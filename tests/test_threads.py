@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -100,3 +101,24 @@ def test_a_parked_worker_is_woken_on_another_core(monkeypatch: pytest.MonkeyPatc
     (first, elsewhere), (_, back) = moves
     assert first == worker and back == allowed == os.sched_getaffinity(worker)
     assert elsewhere < allowed or len(allowed) == 1
+
+
+@pytest.mark.parametrize("slow", ["alone", "together"])
+def test_the_first_runs_tell_whether_other_threads_help(slow: str) -> None:
+    called: list[str] = []
+
+    def way(name: str) -> Callable[[], int]:
+        def walk() -> int:
+            called.append(name)
+            time.sleep(2e-3 * (name == slow))
+            return driver.NONE
+
+        return walk
+
+    trial = context_module.Trial(way("alone"), way("together"))
+    runs = 4 * context_module.TRIALS
+    assert {trial() for _ in range(runs)} == {driver.NONE}
+    assert called.count("alone") == called.count("together") == runs // 2
+    for _ in range(5):
+        trial()
+    assert set(called[runs:]) == {"alone", "together"} - {slow}
