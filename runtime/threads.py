@@ -58,12 +58,6 @@ def aligned_copy(value: Array) -> Array:
     return room
 
 
-def _elsewhere() -> tuple[set[int], set[int]]:
-    """Return the cores that this thread may use, and those of them that it is not on, if any."""
-    allowed = os.sched_getaffinity(0)
-    return allowed, allowed - {_core()} or allowed
-
-
 class Crew:
     """`size - 1` parked threads and the caller: together they walk a plan. One plan at a time."""
 
@@ -79,7 +73,7 @@ class Crew:
         self._lead = callable_of(driver.lead)
         self._held: list[tuple[object, ...]] = []
         self._native = [0] * size  # the system's number of each worker
-        self._allowed: set[int] = set()
+        self._allowed = [set[int]()] * size  # the cores that each may use
         for lock in self._wake:
             lock.acquire()
         for worker in range(1, size):
@@ -93,7 +87,7 @@ class Crew:
         while True:
             if self._serve(block.ctypes.data, worker, self.size):
                 self._wake[worker].acquire()
-                _move(0, self._allowed)
+                _move(0, self._allowed[worker])
 
     def runner(self, job: int, memory: object) -> Callable[[], int | None]:
         """Return a function that walks a job together, and returns what `driver.drive` does; None if the crew is busy.
@@ -128,10 +122,11 @@ class Crew:
         none after a busy time): the worker would then come only when a time slice is over, milliseconds later. It is
         free to go anywhere again once it runs.
         """
-        self._allowed, elsewhere = _elsewhere()
+        here = {_core()}
         while asleep:
             worker = asleep.bit_length() - 1
-            _move(self._native[worker], elsewhere)
+            allowed = self._allowed[worker] = os.sched_getaffinity(self._native[worker])
+            _move(self._native[worker], allowed - here or allowed)
             self._wake[worker].release()
             asleep ^= 1 << worker
 
