@@ -38,7 +38,7 @@ quick: lint $(CORPUS)
 long: $(READY)
 	$(BIN)/python -m pytest -q -m long
 
-# Half an hour on a machine that has nothing else to do; writes bench/RESULTS.md and what README.md quotes of it.
+# Three quarters of an hour on a machine that has nothing else to do; writes bench/RESULTS.md and what README.md quotes of it.
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --no-deps pnnx
 	$(BIN)/python -m pip install --quiet --editable '.[peers,plots]'

@@ -102,6 +102,7 @@ def f32_product(
             if m == 1:
                 f32_rows_of_one(a, w, k, n, first, last, bias, c, low, high, r)
             else:
+                # Copied windows of one place are rows of x as well: those that come next are known.
                 pitch = lda if kind == IN_PLACE else k
                 later = x + (start + rows) * pitch * 4
                 in_a_row = kind == IN_PLACE or g[3] * g[4] * g[5] * g[6] == 1

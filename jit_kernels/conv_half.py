@@ -52,9 +52,10 @@ def half_product(
         if few:
             half_rows(source, rows, a, w, k, n, first, last, bias, r, y + at, ldc, low, high)
         else:
+            extent = min(rows, stop - start - rows) * k * 2
             half_block(
-                source, rows, a, w, k, n, first, last, bias, r, y + at, ldc, low, high, stop - start - rows
-            )  # fmt: skip
+                source, rows, a, w, k, n, first, last, bias, r, y + at, ldc, low, high, extent
+            )
         start += rows
     return OK
 

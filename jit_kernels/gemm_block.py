@@ -52,39 +52,44 @@ def tiling(rows):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def stretch(done, rows, columns, whole, wide, thin, split):  # type: ignore[no-untyped-def]
-    """Return where the tiles of one height that start at row `done` end, their height and their vectors.
+def walk_of(rows, k, n, panels, extent):  # type: ignore[no-untyped-def]
+    """Return how a block of rows goes through some panels of B, as `stretch` takes it.
 
-    The first `split` tiles are taken apart from the others.
+    That is its tiles (`tiling`; thin ones where few columns are left), and what they fetch meanwhile: the first ones
+    the next panel of B, if B is streamed, the others a part of `extent` bytes of A; each so many bytes a round.
     """
-    if columns <= LANES:
-        return rows, thin, 1
-    if done >= whole:
-        return rows, wide, 2
-    return min(whole, split * ROWS) if done < split * ROWS else whole, ROWS, 2
-
-
-@inlined
-def paces(tiles, k, n, panels, extent):  # type: ignore[no-untyped-def]
-    """Return how many tiles of a panel fetch B, and how many bytes a round of these and of the other tiles fetches.
-
-    The first tiles fetch the next panel of B, if B is streamed; the others a part of `extent` bytes of A.
-    """
+    whole, wide, tiles = tiling(rows)
     split = 0
     if n * k * 4 >= STREAMED:
         split = tiles - tiles // 2 if extent else tiles
     rounds = (tiles - split) * k * panels
+    panel_pace = -(-PANEL * 4 // split) if split else 0
     pace = max(LINE, -(-extent // rounds)) if extent and rounds else 0
-    return split, -(-PANEL * 4 // split) if split else 0, pace
+    return whole, wide, height_for(rows, THIN_HEIGHTS), tiles, split, panel_pace, pace
 
 
 @inlined
-def coming(i, p, panels, tiles, k, split, panel, panel_pace, later, extent, pace):  # type: ignore[no-untyped-def]
-    """Return the address from which tile `i` of panel `p` on things are fetched, and the bytes a round (`paces`)."""
+def stretch(walk, done, rows, columns, k, p, panels, panel, later, extent):  # type: ignore[no-untyped-def]
+    """Return where the tiles of one kind that start at row `done` of panel `p` end, their height and their vectors.
+
+    Behind these the address from which on they fetch, and the bytes a round: of the next `panel`, or of `later` rows.
+    """
+    whole, wide, thin, tiles, split, panel_pace, pace = walk
+    stop, height, vectors, i = rows, wide, 2, done // ROWS
+    if columns <= LANES:
+        height, vectors = thin, 1
+    elif done < whole:
+        stop, height = min(whole, split * ROWS) if i < split else whole, ROWS
     if i < split:
-        return panel + i * k * panel_pace, panel_pace if p + 1 < panels else 0
+        return (
+            stop,
+            height,
+            vectors,
+            panel + i * k * panel_pace,
+            panel_pace if p + 1 < panels else 0,
+        )
     fetched = (p * (tiles - split) + i - split) * k * pace
-    return later + fetched, pace if fetched < extent else 0
+    return stop, height, vectors, later + fetched, pace if fetched < extent else 0
 
 
 @inlined
@@ -96,20 +101,18 @@ def f32_block(  # type: ignore[no-untyped-def]
     R is spaced like C and starts at `plus`; 0 stands for none. The rows of A that come next are `extent` bytes at
     `later`: they are fetched meanwhile.
     """
-    size, thin, panels = k * PANEL * 4, height_for(rows, THIN_HEIGHTS), last - first
-    whole, wide, tiles = tiling(rows)
-    split, panel_pace, pace = paces(tiles, k, n, panels, extent)
+    size, panels = k * PANEL * 4, last - first
+    walk = walk_of(rows, k, n, panels, extent)
     for p in range(first, last):
         at, columns, done = p * PANEL * 4, min(PANEL, n - p * PANEL), 0
         w, r = b + p * size, plus + at if plus else 0
         while done < rows:
-            stop, height, vectors = stretch(done, rows, columns, whole, wide, thin, split)
-            ahead, speed = coming(
-                done // ROWS, p - first, panels, tiles, k, split, w + size, panel_pace, later, extent, pace
-            )  # fmt: skip
+            stop, height, vectors, ahead, pace = stretch(
+                walk, done, rows, columns, k, p - first, panels, w + size, later, extent
+            )
             below = done * ldc * 4
             f32_tiles(
                 height, vectors, stop - done, a + done * lda * 4, lda, (height + 1) // 2 * lda * 4, 0, 1, k, w,
-                bias + at, r + below if r else 0, c + at + below, ldc, columns, ahead, speed, low, high,
+                bias + at, r + below if r else 0, c + at + below, ldc, columns, ahead, pace, low, high,
             )  # fmt: skip
             done = stop

@@ -11,14 +11,13 @@ from __future__ import annotations
 from .gemm import (
     HEIGHTS,
     PANEL,
-    ROWS,
     SPLIT,
     THIN_HEIGHTS,
     bounded,
     fetch_below,
     multiply_spaced,
 )
-from .gemm_block import coming, height_for, paces, stretch, tiling
+from .gemm_block import stretch, walk_of
 from .half import widen_halves
 from .kernel import F64, I64, inlined
 from .simd import Tile, Value, Vectors, tile
@@ -126,11 +125,11 @@ def spaced(k):  # type: ignore[no-untyped-def]
 
 @inlined
 def half_block(  # type: ignore[no-untyped-def]
-    x, rows, a, b, k, n, first, last, bias, plus, c, ldc, low, high, later
+    x, rows, a, b, k, n, first, last, bias, plus, c, ldc, low, high, extent
 ):  # fmt: skip
     """C[rows, columns of the panels first .. last - 1] = clamp(A B + bias + R) for `rows` rows of A at `x`.
 
-    They are widened to `a` before. As many rows more, the `later` ones, are fetched meanwhile.
+    They are widened to `a` before. The rows behind them, `extent` bytes, are fetched meanwhile.
     """
     lda = spaced(k)
     if lda == k:
@@ -138,22 +137,19 @@ def half_block(  # type: ignore[no-untyped-def]
     else:
         for i in range(rows):
             widen_halves(x + 2 * i * k, a + 4 * i * lda, k)
-    size, thin, panels = k * PANEL * 4, height_for(rows, THIN_HEIGHTS), last - first
-    whole, wide, tiles = tiling(rows)
-    extent = min(rows, later) * k * 2
-    split, panel_pace, pace = paces(tiles, k, n, panels, extent)
+    size, panels, later = k * PANEL * 4, last - first, x + 2 * rows * k
+    walk = walk_of(rows, k, n, panels, extent)
     for p in range(first, last):
         at, columns, done = p * PANEL * 2, min(PANEL, n - p * PANEL), 0
         w, r = b + p * size, plus + at if plus else 0
         while done < rows:
-            stop, height, vectors = stretch(done, rows, columns, whole, wide, thin, split)
-            ahead, speed = coming(
-                done // ROWS, p - first, panels, tiles, k, split, w + size, panel_pace, x + rows * k * 2, extent, pace
-            )  # fmt: skip
+            stop, height, vectors, ahead, pace = stretch(
+                walk, done, rows, columns, k, p - first, panels, w + size, later, extent
+            )
             below = done * ldc * 2
             half_tiles(
                 height, vectors, stop - done, a + done * lda * 4, lda, k, w, bias + 2 * at,
-                r + below if r else 0, c + at + below, ldc, columns, ahead, speed, low, high,
+                r + below if r else 0, c + at + below, ldc, columns, ahead, pace, low, high,
             )  # fmt: skip
             done = stop
 
